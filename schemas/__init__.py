@@ -1,0 +1,1 @@
+"""Bytes to values and back: events, published records, the journey definition. No Faust, no network, no clock."""

@@ -1,0 +1,1 @@
+"""The journey definition: one YAML file to one validated value."""

@@ -1,0 +1,155 @@
+"""What the delivery rules ask of a journey logic below them and promise to the Kafka shell above them. Values and protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+E = TypeVar("E")
+"""An entity of a logic: opaque to delivery, owned by one partition's task, changed in place by `advance`."""
+
+NEVER = 2**62
+"""A watermark or deadline beyond every event time."""
+
+NOTHING_YET = -(2**62)
+"""The watermark of an origin that has said nothing yet: it holds everything back."""
+
+
+class Record(NamedTuple):
+    """Bytes on Kafka. `timestamp` is Kafka's own, in ms."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Origin(NamedTuple):
+    """Where a re-keyed record comes from. Two records of one origin with the same (batch, index) are the same record.
+
+    sender     names the sending partition: `<topic id or name>/<partition>`
+    batch      the sender's batch number; for decode, which has no state, the source offset
+    index      position in that batch; for decode, position in the source record
+    watermark  the sender's watermark in ms when it sent: it will send nothing newer-than-known below it.
+               NEVER = "my partition never held a record: do not wait for me"
+    """
+
+    sender: str
+    batch: int
+    index: int
+    watermark: int
+
+
+class Output(NamedTuple):
+    """Bytes to publish. `topic` is the logical name (`transitions.user`, `members`, ...; the shell adds the prefix)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Ok(NamedTuple):
+    """The record means this input for this entity. `at`: event time in ms. One record may mean several inputs."""
+
+    key: bytes
+    input: Any
+    at: int
+
+
+class Drop(NamedTuple):
+    """Read and meant to be ignored, for a counted reason."""
+
+    reason: str
+
+
+class Redirect(NamedTuple):
+    """The record, or a part of it, belongs on another topic. `at` in ms moves the origin's watermark."""
+
+    output: Output
+    at: int
+    reason: str = "rekeyed"
+
+
+class Dead(NamedTuple):
+    """It cannot be processed: goes to the dead-letter topic with origin, reason and the original bytes."""
+
+    reason: str
+    detail: str = ""
+
+
+class Clocked(NamedTuple):
+    """The sender promises that nothing earlier than `at` (ms) follows on this partition: a watermark record."""
+
+    at: int
+
+
+Outcome = Ok | Drop | Redirect | Dead | Clocked
+
+
+class Beside(Protocol):
+    """The small records that an entity keeps beside its own, in the same partition (an account's members)."""
+
+    def get(self, name: bytes) -> bytes | None: ...
+
+
+class Advanced(NamedTuple):
+    """What one call of `advance` did.
+
+    outputs  to publish, in this order; non-empty means the entity must be durable first
+    beside   records to write (None deletes) beside the entity, atomically with it
+    ended    the entity is gone: its record and everything beside it are deleted once its outputs are out
+    """
+
+    outputs: list[Output]
+    beside: list[tuple[bytes, bytes | None]]
+    ended: bool = False
+
+
+class Logic(Protocol[E]):
+    """One kind of entity: how its records are read and how it advances. No IO, no clock, no randomness.
+
+    Call order for one partition and batch: `read` for every record in offset order; then for every entity touched, once,
+    `advance` with all its new inputs; then for entities whose `deadline` <= until, `advance` with no inputs, oldest first.
+    """
+
+    name: str
+    """`users` or `accounts`; names the table and the changelog."""
+
+    def read(self, record: Record) -> list[Outcome]:
+        """Never raises: what cannot be read is a Dead."""
+        ...
+
+    def new(self, key: bytes) -> E:
+        """A fresh entity; it becomes durable only if `advance` makes something of it."""
+        ...
+
+    def load(self, key: bytes, payload: bytes) -> E: ...
+
+    def dump(self, entity: E) -> bytes: ...
+
+    def deadline(self, entity: E) -> int:
+        """The watermark (ms) from which `advance` has something to do without new inputs; NEVER if none."""
+        ...
+
+    def advance(self, key: bytes, entity: E, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
+        """Take inputs (in any order, maybe duplicates) and fire what is due at watermark `until`. `now`: wall clock, ms."""
+        ...
+
+
+class Work(NamedTuple):
+    """What the shell must do for a task, in this order; each step is awaited before the next one begins.
+
+    1. append `changelog` (groups: the records of one group go into ONE Kafka record batch, which is appended whole or not at all)
+    2. produce `outputs`
+    3. call `task.acknowledged(work)`
+    4. commit `commit` ({input topic: next offset to read}), where it is not None
+    """
+
+    batch: int
+    changelog: list[list[tuple[bytes, bytes | None]]]
+    outputs: list[Output]
+    commit: dict[str, int] | None

@@ -1,0 +1,114 @@
+"""Accounts: the logic that follows every customer account, from its own events and its members' facts, in event-time order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from schemas.definition.model import Definition
+from schemas.event import Event
+from schemas.member import MemberFacts
+from schemas.sources import canonical
+from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
+from streams.journey.fold import Fact, Members
+from streams.journey.logic import Journeys
+from streams.journey.rollup import Member
+from streams.journey.timeline import Entity, Input, Retract, Tally
+from streams.journey.users import refused
+
+
+class Settled(Members):
+    """The members that stand beside the account, each a record of its own."""
+
+    def __init__(self, beside: Beside) -> None:
+        self._beside = beside
+
+    def get(self, user: str) -> Member | None:
+        found = self._beside.get(b"m:" + user.encode())
+        return None if found is None else Member(*orjson.loads(found))
+
+    def put(self, user: str, member: Member) -> None:
+        raise TypeError("settled members are written by the timeline")
+
+
+class AccountsLogic(Journeys):
+    """Accounts of one definition. Inputs wait until the watermark is `disorder` past them, then fold in order."""
+
+    name = "accounts"
+
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition, "account")
+        self._disorder = definition.clock.disorder
+
+    def read(self, record: Record) -> list[Outcome]:
+        value = record.value
+        if value is not None and value.startswith(b'{"fact":'):
+            return [self._fact(value)]
+        outcomes: list[Outcome] = []
+        for found in canonical.decode(value, record.timestamp):
+            outcomes.append(self._event(found) if isinstance(found, Event) else refused(found))
+        return outcomes
+
+    def _fact(self, value: bytes) -> Outcome:
+        try:
+            facts = MemberFacts.from_json(value)
+        except ValueError as error:
+            return Dead("wrong_type", str(error))
+        key = facts.account.encode()
+        if not facts.valid:
+            return Ok(key, Retract(facts.at, facts.id), facts.at)
+        member = Member(facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin)
+        return Ok(key, Fact(facts.at, facts.id, facts.user, member, facts.event), facts.at)
+
+    def _event(self, event: Event) -> Outcome:
+        if event.account is None:
+            return Dead("missing_entity", "an event on the members topic names no account")
+        bits = self.selections.match(event)
+        self.matched(bits & self.fold.reader.used)
+        hit = self.fold.reader.hit(event, bits)
+        if event.type != "group" and hit.attrs is not None:
+            hit = hit._replace(attrs=None)  # traits of its user, not of the account
+        return Ok(event.account.encode(), hit, event.at)
+
+    def deadline(self, entity: Entity) -> int:
+        soonest = self.timeline.deadline(entity)
+        if entity.pending:
+            soonest = min(soonest, min(item.t for item in entity.pending))
+        return soonest if soonest >= NEVER else soonest + self._disorder
+
+    def advance(
+        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside
+    ) -> Advanced:
+        horizon = until - self._disorder
+        due = self._due(entity, inputs, horizon)
+        tally = self.timeline.advance(entity, due, horizon, Settled(beside))
+        written = [(b"m:" + user.encode(), orjson.dumps(tuple(m))) for user, m in tally.members.items()]
+        outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
+        return Advanced(outputs, written, self.timeline.ended(entity, horizon))
+
+    def _due_to_say(self, entity: Entity) -> bool:
+        return entity.head is not None and self.fold.publisher.publishes
+
+    def _due(self, e: Entity, inputs: list[Input | Retract], horizon: int) -> list[Input | Retract]:
+        """What may be folded now; the rest waits in the account."""
+        due: list[Input | Retract] = []
+        if inputs:
+            waiting = {item.id: item for item in e.pending}
+            for item in inputs:
+                if isinstance(item, Retract):
+                    if waiting.pop(item.id, None) is None:
+                        due.append(item)
+                elif item.t > horizon:
+                    waiting.setdefault(item.id, item)
+                else:
+                    due.append(item)
+            e.pending = list(waiting.values())
+        if e.pending:
+            due += [item for item in e.pending if item.t <= horizon]
+            e.pending = [item for item in e.pending if item.t > horizon]
+        return due
+
+
+def _says(tally: Tally) -> bool:
+    return bool(tally.changes or tally.days)

@@ -1,0 +1,199 @@
+"""Explanation: a guard told in values, why it held, what would end it, and the events behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.definition.expression import (
+    Age, And, Arith, Compare, Const, CountSignals, Fold, Guard, Idle, InState, Known, MeasureRef, Not, Number, Or, Reached,
+    SignalHolds, StateIn, Truth, Until,
+)  # fmt: skip
+from schemas.time import rfc3339
+from streams.journey.guards import Guards, positive
+from streams.journey.state import State
+from streams.journey.terms import Ask, named, uses_idle
+
+Because = list[dict[str, Any]]
+
+
+class Explained:
+    """One guard, ready to be explained for any state. `machine` is the index of the machine it belongs to."""
+
+    def __init__(self, guards: Guards, guard: Guard, machine: int = 0) -> None:
+        self._guards = guards
+        self._machine = machine
+        self._tree = positive(guard)
+        self._rows = [self._row(atom) for atom in _atoms(self._tree)]
+        self._asks = {id(atom): guards.truth(atom, machine) for atom in _atoms(self._tree)}
+        names = [n for name in named(guard) for n in _below(guards, name)]
+        self._measures = [guards.terms.index[name] for name in dict.fromkeys(names)]
+        self._idle = uses_idle(guard) or any(_score_uses_idle(guards, name) for name in named(guard))
+
+    def because(self, s: State, now: int, today: int) -> Because:
+        """Each condition: {measure, value, op, threshold, holds}. Durations in seconds, times in RFC 3339."""
+        return [row(s, now, today) for row in self._rows]
+
+    def evidence(self, s: State) -> list[str]:
+        """Ids of the events that last moved the measures named, and of the newest activity where `idle` is."""
+        ids = [s.evidence[i] for i in self._measures]
+        if self._idle:
+            ids.append(s.last_id)
+        return [found for found in dict.fromkeys(ids) if found is not None]
+
+    def missing(self, s: State, now: int, today: int) -> list[str]:
+        """The fewest conditions that would still have to come true, in words with the value now."""
+        return self._gap(self._tree, s, now, today)
+
+    def _gap(self, tree: Guard, s: State, now: int, today: int) -> list[str]:
+        match tree:
+            case And(items):
+                return [words for item in items for words in self._gap(item, s, now, today)]
+            case Or(items):
+                return min((self._gap(item, s, now, today) for item in items), key=len)
+        return [] if self._asks[id(tree)](s, now, today) else [_phrase(self._row(tree)(s, now, today))]
+
+    def _row(self, atom: Guard) -> Any:
+        match atom:
+            case Compare(op, left, right):
+                return self._compared(atom, op, left, right)
+            case Truth(measure):
+                return self._plain(atom, measure, "==", True, self._number(MeasureRef(measure)))
+            case Not(Truth(measure)):
+                return self._plain(atom, measure, "==", False, self._number(MeasureRef(measure)))
+            case Known(measure):
+                return self._plain(atom, measure, "known", True, self._number(MeasureRef(measure)))
+            case Not(Known(measure)):
+                return self._plain(atom, measure, "known", False, self._number(MeasureRef(measure)))
+        return self._about_state(atom)
+
+    def _about_state(self, atom: Guard) -> Any:
+        negated = isinstance(atom, Not)
+        match atom.item if isinstance(atom, Not) else atom:
+            case StateIn(machine, states):
+                m, names = self._machine_of(machine)
+                return self._plain(
+                    atom, machine, "not in" if negated else "in", list(states), lambda s, *_: names[s.states[m]]
+                )
+            case Reached(machine, state):
+                m, names = self._machine_of(machine)
+                bit = names.index(state)
+                return self._plain(
+                    atom, f"reached({state})", "==", not negated, lambda s, *_: bool(s.reached[m] >> bit & 1)
+                )
+            case SignalHolds(name):
+                bit = [x.name for x in self._guards.terms.entity.signals].index(name)
+                return self._plain(atom, name, "==", not negated, lambda s, *_: bool(s.signals >> bit & 1))
+        raise TypeError(f"not an atom: {atom!r}")
+
+    def _machine_of(self, name: str) -> tuple[int, tuple[str, ...]]:
+        machines = self._guards.terms.entity.machines
+        m = next(n for n, machine in enumerate(machines) if machine.name == name)
+        return m, machines[m].states
+
+    def _number(self, tree: Number) -> Ask:
+        return self._guards.number(tree, self._machine)
+
+    def _compared(self, atom: Guard, op: str, left: Number, right: Number) -> Any:
+        if _constant(left) and not _constant(right):
+            left, right = right, left
+            op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
+        show = _shown(self._guards, left, right)
+        value, threshold, holds = self._number(left), self._number(right), self._guards.truth(atom, self._machine)
+        name = wording(left)
+
+        def row(s: State, now: int, today: int) -> dict[str, Any]:
+            a, b = value(s, now, today), threshold(s, now, today)
+            verdict: bool | str = "unknown" if a is None or b is None else bool(holds(s, now, today))
+            return {"measure": name, "value": show(a), "op": op, "threshold": show(b), "holds": verdict}
+
+        return row
+
+    def _plain(self, atom: Guard, name: str, op: str, threshold: Any, value: Any) -> Any:
+        holds = self._guards.truth(atom, self._machine)
+
+        def row(s: State, now: int, today: int) -> dict[str, Any]:
+            verdict = bool(holds(s, now, today))
+            return {"measure": name, "value": value(s, now, today), "op": op, "threshold": threshold, "holds": verdict}
+
+        return row
+
+
+def wording(tree: Number) -> str:
+    """An expression as its author would write it."""
+    match tree:
+        case Const(value):
+            return str(value)
+        case MeasureRef(name):
+            return name
+        case Idle():
+            return "idle"
+        case InState():
+            return "in_state"
+        case Age(_, name):
+            return f"age({name})"
+        case Until(name):
+            return f"until({name})"
+        case CountSignals():
+            return "count(signals)"
+        case Fold(fn, items):
+            return f"{fn}({', '.join(wording(item) for item in items)})"
+        case Arith(op, left, right):
+            return f"{wording(left)} {op} {wording(right)}"
+    raise TypeError(f"not a number: {tree!r}")
+
+
+def _atoms(tree: Guard) -> list[Guard]:
+    if isinstance(tree, (And, Or)):
+        return [atom for item in tree.items for atom in _atoms(item)]
+    return [tree]
+
+
+def _constant(tree: Number) -> bool:
+    return isinstance(tree, Const)
+
+
+def _phrase(row: dict[str, Any]) -> str:
+    if row["op"] == "known":
+        return f"{row['measure']} is {'known' if row['threshold'] else 'unknown'}"
+    return f"{row['measure']} {row['op']} {row['threshold']} (now {row['value']})"
+
+
+def _below(guards: Guards, name: str) -> list[str]:
+    """A measure, its `else`, and what a score is made of: all whose events are evidence."""
+    measure = next(m for m in guards.terms.entity.measures if m.name == name)
+    below = [measure.fallback] if measure.fallback else []
+    below += [n for part in measure.parts for n in named(part.value)]
+    below += [n for cap in measure.caps for n in named(cap.when)]
+    return [name, *(deeper for n in below for deeper in _below(guards, n))]
+
+
+def _score_uses_idle(guards: Guards, name: str) -> bool:
+    measure = next(m for m in guards.terms.entity.measures if m.name == name)
+    return any(uses_idle(cap.when) for cap in measure.caps)
+
+
+def _shown(guards: Guards, left: Number, right: Number) -> Any:
+    """How both sides are shown: a duration in seconds, a moment in RFC 3339, anything else as it is."""
+    if _is_duration(left) or _is_duration(right):
+        return lambda value: value if value is None else round(value / 1000, 3)
+    if _is_moment(guards, left) or _is_moment(guards, right):
+        return lambda value: value if value is None else rfc3339(int(value))
+    return lambda value: round(value, 6) if isinstance(value, float) else value
+
+
+def _is_duration(tree: Number) -> bool:
+    match tree:
+        case Idle() | InState() | Age() | Until():
+            return True
+        case Arith(_, left, right):
+            return _is_duration(left) or _is_duration(right)
+        case Fold(_, items):
+            return any(_is_duration(item) for item in items)
+    return False
+
+
+def _is_moment(guards: Guards, tree: Number) -> bool:
+    if not isinstance(tree, MeasureRef):
+        return False
+    measure = guards.terms.terms[tree.name].measure
+    return measure.kind == "first" or measure.as_time

@@ -1,0 +1,316 @@
+"""Guards: conditions of the definition compiled to plain Python functions, and the instant at which each may come true by itself.
+
+Theory of operation. Negations are pushed down to the atoms (three-valued logic keeps unknown under negation, and an
+unknown atom is not true either way), so what is left of a guard is `and`, `or` and atoms, all of which only have to say
+"true now?". For time the same tree is read again: an atom's `earliest` is now if it is true, else the first instant at
+which time alone could make it true; `and` takes the latest of its parts, `or` the earliest. That is never later than
+the true instant, and a wake-up that comes too early finds nothing and asks again, so timers are exact to the deadline.
+
+The source is generated from our own typed tree, whose names are indices and whose constants are repr'd: no text of a
+user's is ever executed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.definition.expression import (
+    Age, And, Arith, Compare, CompareOp, Const, CountSignals, Fold, Guard, Idle, InState, Known, MeasureRef, Not, Number, Or,
+    Reached, SignalHolds, StateIn, Truth, Until,
+)  # fmt: skip
+from schemas.definition.model import EntityDefinition, Measure
+from streams.delivery.contracts import NEVER
+from streams.journey.state import State
+from streams.journey.terms import Ask, Drift, Term, Terms, When, named
+
+_OPPOSITE: dict[CompareOp, CompareOp] = {">=": "<", ">": "<=", "<=": ">", "<": ">=", "==": "!=", "!=": "=="}
+
+
+class Guards:
+    """The compiler for one kind of entity. `machine` is the index of the machine that a guard belongs to."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        entity = terms.entity
+        self._machines = {m.name: n for n, m in enumerate(entity.machines)}
+        self._states = {m.name: m.states for m in entity.machines}
+        self._signals = {s.name: n for n, s in enumerate(entity.signals)}
+        self._space: dict[str, Any] = {"NEVER": NEVER, **_RUNTIME}
+        for measure in _scores_last(entity):
+            if measure.kind == "score":
+                terms.terms[measure.name] = self._score(measure)
+            self._space[f"v{terms.index[measure.name]}"] = terms.terms[measure.name].value
+            self._space[f"n{terms.index[measure.name]}"] = terms.terms[measure.name].next
+
+    def truth(self, guard: Guard, machine: int = 0) -> Ask:
+        """A function that says whether the guard holds (True, or something false)."""
+        return self._function(self._truth(positive(guard), machine))
+
+    def earliest(self, guard: Guard, machine: int = 0) -> When:
+        """A function that says from when, at the earliest, the guard may hold if nothing happens; now if it holds now."""
+        return self._function(self._earliest(positive(guard), machine))
+
+    def number(self, tree: Number, machine: int = 0) -> Ask:
+        return self._function(self._number(tree, machine))
+
+    def _function(self, body: str) -> Any:
+        scope: dict[str, Any] = {}
+        exec(f"def f(s, now, today): return {body}", self._space, scope)  # generated above from a closed set of nodes
+        return scope["f"]
+
+    # --- truth -------------------------------------------------------------------------------------------------------
+
+    def _truth(self, guard: Guard, machine: int) -> str:
+        match guard:
+            case And(items):
+                return "(" + " and ".join(self._truth(item, machine) for item in items) + ")"
+            case Or(items):
+                return "(" + " or ".join(self._truth(item, machine) for item in items) + ")"
+            case Not(item):
+                return self._atom(item, machine, negated=True)
+        return self._atom(guard, machine, negated=False)
+
+    def _atom(self, atom: Guard, machine: int, negated: bool) -> str:
+        word = "not " if negated else ""
+        match atom:
+            case Compare(op, left, right):
+                return f"({self._compare(op, left, right, machine)})"
+            case Truth(measure):
+                return f"({self._measure(measure)} is {not negated})"
+            case Known(measure):
+                return f"({self._measure(measure)} is {'' if negated else 'not '}None)"
+            case StateIn(name, states):
+                m = self._machines[name]
+                return f"(s.states[{m}] {word}in {tuple(self._states[name].index(x) for x in states)!r})"
+            case Reached(name, state):
+                m = self._machines[name]
+                return f"({word}s.reached[{m}] >> {self._states[name].index(state)} & 1)"
+            case SignalHolds(name):
+                return f"({word}s.signals >> {self._signals[name]} & 1)"
+        raise TypeError(f"not an atom: {atom!r}")
+
+    def _compare(self, op: CompareOp, left: Number, right: Number, machine: int) -> str:
+        a, b = self._number(left, machine), self._number(right, machine)
+        if self._certain(left) and self._certain(right):
+            return f"{a} {op} {b}"
+        return f"{_COMPARERS[op]}({a}, {b})"
+
+    def _certain(self, tree: Number) -> bool:
+        """Whether the value is never unknown and always a number."""
+        match tree:
+            case Const(value):
+                return not isinstance(value, str)
+            case InState() | CountSignals():
+                return True
+            case MeasureRef(name):
+                measure = self.terms.terms[name].measure
+                return measure.kind in ("count", "sum", "distinct", "active_days", "active_weeks", "members")
+        return False
+
+    def _number(self, tree: Number, machine: int) -> str:
+        match tree:
+            case Const(value):
+                return repr(value)
+            case MeasureRef(name):
+                return self._measure(name)
+            case Idle():
+                return "(now - s.last if s.last >= 0 else None)"
+            case InState():
+                return f"(now - s.since[{machine}])"
+            case Age("machine", name):
+                return f"(now - s.since[{self._machines[name]}])"
+            case Age("measure", name):
+                return f"age({self._moment(name)}, now)"
+            case Until(name):
+                return f"until({self._measure(name)}, now)"
+            case CountSignals():
+                return "s.signals.bit_count()"
+            case Fold(fn, items):
+                return f"least_or_most({fn}, {', '.join(self._number(item, machine) for item in items)})"
+            case Arith(op, left, right):
+                return f"{_ARITH[op]}({self._number(left, machine)}, {self._number(right, machine)})"
+        raise TypeError(f"not a number: {tree!r}")
+
+    def _measure(self, name: str) -> str:
+        return f"v{self.terms.index[name]}(s, now, today)"
+
+    def _moment(self, name: str) -> str:
+        """The instant that `age` counts from: since when a flag holds, or the time that a measure is."""
+        i = self.terms.index[name]
+        return f"flag_since(s.cells[{i}])" if self.terms.entity.measures[i].kind == "flag" else self._measure(name)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _earliest(self, guard: Guard, machine: int) -> str:
+        match guard:
+            case And(items):
+                parts = [self._earliest(item, machine) for item in items]
+                return _join("max", parts)
+            case Or(items):
+                return _join("min", [part for item in items if (part := self._earliest(item, machine)) != "NEVER"])
+        truth = self._truth(guard, machine)
+        later = self._later(guard, machine)
+        return f"(now if {truth} else {later})"
+
+    def _later(self, atom: Guard, machine: int) -> str:
+        """When an atom that is not true may come true by time alone."""
+        match atom:
+            case Compare(op, left, right):
+                return self._later_compare(op, left, right, machine)
+            case Not(Known(measure)) if self.terms.terms[measure].drift != "still":
+                return f"n{self.terms.index[measure]}(s, now, today)"
+        return "NEVER"
+
+    def _later_compare(self, op: CompareOp, left: Number, right: Number, machine: int) -> str:
+        slope = _slope(left) - _slope(right)
+        drifting = [n for n in dict.fromkeys([*named(left), *named(right)]) if self._drift(MeasureRef(n)) != "still"]
+        steps = [f"n{self.terms.index[name]}(s, now, today)" for name in drifting]
+        if slope:
+            crossing = f"crossing({op!r}, {slope}, {self._number(left, machine)}, {self._number(right, machine)}, now)"
+            return _join("min", [crossing, *steps])
+        if not steps or not _helps(op, self._drift(left), self._drift(right)):
+            return "NEVER"
+        return _join("min", steps)
+
+    def _drift(self, tree: Number) -> Drift:
+        match tree:
+            case MeasureRef(name):
+                return self.terms.terms[name].drift
+            case Arith(_, left, right):
+                drifts = {self._drift(left), self._drift(right)}
+                if drifts == {"still"}:
+                    return "still"
+                return "down" if tree.op in "+*/" and self._drift(right) == "still" and drifts <= {"down", "still"} else "any"
+            case Fold(_, items):
+                found = {self._drift(item) for item in items}
+                return "any" if "any" in found else "down" if "down" in found else "still"
+        return "still"
+
+    # --- scores ------------------------------------------------------------------------------------------------------
+
+    def _score(self, measure: Measure) -> Term:
+        """0-100: the weighted mean of the parts that are known, each scaled between its ends, below every cap that holds."""
+        parts = [(p.weight, self.number(p.value), p.low, p.high) for p in measure.parts]
+        caps = [(self.truth(c.when), c.at) for c in measure.caps]
+        steps = [self.terms.terms[name].next for p in measure.parts for name in named(p.value)]
+        steps += [_flips(self, c.when) for c in measure.caps]
+
+        def value(s: State, now: int, today: int) -> float | None:
+            found = [(w, scaled(v, low, high)) for w, ask, low, high in parts if (v := ask(s, now, today)) is not None]
+            weight = sum(w for w, _ in found)
+            if not weight:
+                return None
+            score = 100.0 * sum(w * x for w, x in found) / weight  # type: ignore[operator]
+            return round(min([score, *(at for holds, at in caps if holds(s, now, today))]), 3)
+
+        def next_(s: State, now: int, today: int) -> int:
+            return min((step(s, now, today) for step in steps), default=NEVER)
+
+        return Term(measure, value, next_, "any")
+
+
+def positive(guard: Guard, negate: bool = False) -> Guard:
+    """The same guard with every negation pushed down to an atom; comparisons take it into their operator."""
+    match guard:
+        case Not(item):
+            return positive(item, not negate)
+        case And(items):
+            parts = tuple(positive(item, negate) for item in items)
+            return Or(parts) if negate else And(parts)
+        case Or(items):
+            parts = tuple(positive(item, negate) for item in items)
+            return And(parts) if negate else Or(parts)
+        case Compare(op, left, right, span):
+            return Compare(_OPPOSITE[op], left, right, span) if negate else guard
+    return Not(guard) if negate else guard
+
+
+def scaled(value: Any, low: float, high: float) -> float:
+    """Where a value stands between low (0) and high (1), clamped; low may be the greater of the two."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _scores_last(entity: EntityDefinition) -> list[Measure]:
+    return sorted(entity.measures, key=lambda m: m.kind == "score")
+
+
+def _flips(guards: Guards, guard: Guard) -> When:
+    """The next instant at which a condition may change in either direction."""
+    holds, rises, falls = guards.truth(guard), guards.earliest(guard), guards.earliest(Not(guard))
+
+    def flips(s: State, now: int, today: int) -> int:
+        found = falls(s, now, today) if holds(s, now, today) else rises(s, now, today)
+        return found if found > now else NEVER
+
+    return flips
+
+
+def _slope(tree: Number) -> int:
+    """How fast time alone moves a value, per ms. The checker lets moving terms stand only under + and -."""
+    match tree:
+        case Idle() | InState() | Age():
+            return 1
+        case Until():
+            return -1
+        case Arith("+", left, right):
+            return _slope(left) + _slope(right)
+        case Arith("-", left, right):
+            return _slope(left) - _slope(right)
+    return 0
+
+
+def _helps(op: CompareOp, left: Drift, right: Drift) -> bool:
+    """Whether drift can make a false comparison true: a value that only sinks never reaches a floor."""
+    if op in (">=", ">"):
+        return left == "any" or right != "still"
+    if op in ("<=", "<"):
+        return left != "still" or right == "any"
+    return True
+
+
+def _join(fn: str, parts: list[str]) -> str:
+    if not parts or (fn == "max" and "NEVER" in parts):
+        return "NEVER"
+    return parts[0] if len(parts) == 1 else f"{fn}({', '.join(parts)})"
+
+
+# --- what generated code calls: unknown in, unknown (or not true) out --------------------------------------------------
+
+
+def _crossing(op: str, slope: int, left: Any, right: Any, now: int) -> int:
+    """When `left op right`, false now, comes true while left - right moves by `slope` a ms."""
+    if left is None or right is None:
+        return NEVER
+    gap = left - right
+    if slope < 0:
+        gap, slope = -gap, -slope
+        op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
+    if op in ("<=", "<", "!=") or gap > 0:
+        return now + 1 if op == "!=" else NEVER
+    wait = -int(gap // slope)  # rounded up: the first whole ms at which gap >= 0
+    return int(now + wait + (1 if op == ">" and gap + wait * slope <= 0 else 0))
+
+
+def _same_kind(a: Any, b: Any) -> bool:
+    return a is not None and b is not None and isinstance(a, str) == isinstance(b, str)
+
+
+_RUNTIME: dict[str, Any] = {
+    "crossing": _crossing,
+    "age": lambda since, now: None if since is None else now - since,
+    "until": lambda at, now: None if at is None else at - now,
+    "flag_since": lambda cell: None if cell is None else cell[1],
+    "least_or_most": lambda fn, *items: None if None in items else fn(items),
+    "add": lambda a, b: None if a is None or b is None else a + b,
+    "sub": lambda a, b: None if a is None or b is None else a - b,
+    "mul": lambda a, b: None if a is None or b is None else a * b,
+    "div": lambda a, b: None if a is None or not b else a / b,
+    "ge": lambda a, b: _same_kind(a, b) and a >= b,
+    "gt": lambda a, b: _same_kind(a, b) and a > b,
+    "le": lambda a, b: _same_kind(a, b) and a <= b,
+    "lt": lambda a, b: _same_kind(a, b) and a < b,
+    "eq": lambda a, b: a is not None and b is not None and a == b,
+    "ne": lambda a, b: a is not None and b is not None and a != b,
+}
+_COMPARERS: dict[CompareOp, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq", "!=": "ne"}
+_ARITH = {"+": "add", "-": "sub", "*": "mul", "/": "div"}

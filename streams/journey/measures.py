@@ -1,0 +1,280 @@
+"""Measures: what an entity remembers of its events, one small cell each, bounded and right under disorder.
+
+A cell is a JSON value (or None before the first event), so a state is bytes without translation. An event counts in the
+day it happened, whenever it arrives. Windows are whole days: with `within` of n days, today and the n - 1 days before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from schemas.definition.model import Measure
+from schemas.time import parse_time
+from streams.journey.calendar import DAY
+
+Cell = Any
+Value = float | int | str | bool | None
+
+
+class Gauge(Protocol):
+    """How one measure keeps its cell. `day` is the event's day, `today` the day at which it is asked."""
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell: ...
+
+    def value(self, cell: Cell, today: int) -> Value: ...
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        """The next day on which the value changes although nothing happens; None if it does not."""
+        ...
+
+
+class First:
+    """The time of the earliest event."""
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        return at if cell is None or at < cell else cell
+
+    def value(self, cell: Cell, today: int) -> Value:
+        return cell  # type: ignore[no-any-return]
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        return None
+
+
+class Total:
+    """A count or sum without a window."""
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        return (cell or 0) + value
+
+    def value(self, cell: Cell, today: int) -> Value:
+        return cell or 0
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        return None
+
+
+class Windowed:
+    """A count or sum over the last days. Cell: [day, amount, day, amount, ...], oldest first, no more days than the window."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        if cell is None:
+            return [day, value]
+        if cell[-2] == day:
+            cell[-1] += value
+        elif cell[-2] < day:
+            floor = day - self._days
+            while cell and cell[0] <= floor:
+                del cell[:2]
+            cell += (day, value)
+        else:
+            self._earlier(cell, day, value)
+        return cell
+
+    def _earlier(self, cell: list[Any], day: int, value: Any) -> None:
+        if day <= cell[-2] - self._days:
+            return
+        i = 0
+        while cell[i] < day:
+            i += 2
+        if cell[i] == day:
+            cell[i + 1] += value
+        else:
+            cell[i:i] = (day, value)
+
+    def value(self, cell: Cell, today: int) -> Value:
+        if cell is None:
+            return 0
+        floor = today - self._days
+        if cell[0] > floor:
+            return sum(cell[1::2])
+        return sum(cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor)
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        floor = today - self._days
+        return next((d + self._days for d in (cell or ())[::2] if d > floor), None)
+
+
+class ActiveDays:
+    """Days with an event among the last days. Cell: [newest day, bits]; bit k set = active k days before the newest."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+        self._mask = (1 << days) - 1
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        if cell is None:
+            return [day, 1]
+        ahead = day - cell[0]
+        if ahead > 0:
+            cell[1] = ((cell[1] << ahead) | 1) & self._mask if ahead < self._days else 1
+            cell[0] = day
+        elif ahead < 0 and -ahead < self._days:
+            cell[1] |= 1 << -ahead
+        return cell
+
+    def _bits(self, cell: Cell, today: int) -> int:
+        ago = today - cell[0]
+        return (cell[1] << ago) & self._mask if ago < self._days else 0
+
+    def value(self, cell: Cell, today: int) -> Value:
+        return self._bits(cell, today).bit_count() if cell else 0
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        bits = self._bits(cell, today) if cell else 0
+        return today + self._days - (bits.bit_length() - 1) if bits else None
+
+
+class ActiveWeeks(ActiveDays):
+    """Blocks of 7 days, counted back from today, with an event. The cell is that of ActiveDays."""
+
+    def value(self, cell: Cell, today: int) -> Value:
+        bits = self._bits(cell, today) if cell else 0
+        weeks = 0
+        while bits:
+            weeks += bits & 127 != 0
+            bits >>= 7
+        return weeks
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        """The blocks move with today, so any day may change the number, up as well as down."""
+        return today + 1 if cell and self._bits(cell, today) else None
+
+
+class Wide:
+    """An ActiveDays or ActiveWeeks over more than 62 days, whose bits outgrow a JSON integer: kept as hexadecimal text."""
+
+    def __init__(self, inner: ActiveDays) -> None:
+        self._inner = inner
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        newest, bits = self._inner.hit(self._open(cell), day, at, value)
+        return [newest, f"{bits:x}"]
+
+    def value(self, cell: Cell, today: int) -> Value:
+        return self._inner.value(self._open(cell), today)
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        return self._inner.changes(self._open(cell), today)
+
+    def _open(self, cell: Cell) -> Cell:
+        return cell and [cell[0], int(cell[1], 16)]
+
+
+class Distinct:
+    """Different values, each with the newest day it was seen on: {value: day}. Above `cap` it says "at least"."""
+
+    def __init__(self, days: int | None, cap: int) -> None:
+        self._days = days
+        self._cap = cap
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        if cell is None:
+            cell = {}
+        for name in value if isinstance(value, list) else (value,):
+            self._see(cell, name if isinstance(name, str) else str(name), day)
+        return cell
+
+    def _see(self, cell: dict[str, int], name: str, day: int) -> None:
+        seen = cell.get(name)
+        if seen is None and len(cell) >= self._cap:
+            oldest = min(cell, key=lambda n: (cell[n], n))
+            if self._days is None or cell[oldest] >= day:
+                return
+            del cell[oldest]
+        if seen is None or day > seen:
+            cell[name] = day
+
+    def value(self, cell: Cell, today: int) -> Value:
+        if not cell:
+            return 0
+        if self._days is None:
+            return len(cell)
+        floor = today - self._days
+        return sum(day > floor for day in cell.values())
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        if not cell or self._days is None:
+            return None
+        floor = today - self._days
+        return min((d + self._days for d in cell.values() if d > floor), default=None)
+
+
+class Latest:
+    """The newest value and when it was said: [at, day, value]; unknown when older than the window."""
+
+    def __init__(self, days: int | None, as_time: bool) -> None:
+        self._days = days
+        self._as_time = as_time
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        if self._as_time:
+            value = as_time(value)
+        if value is None or isinstance(value, (dict, list)):
+            return cell
+        return [at, day, value] if cell is None or at >= cell[0] else cell
+
+    def value(self, cell: Cell, today: int) -> Value:
+        if cell is None or (self._days is not None and cell[1] <= today - self._days):
+            return None
+        return cell[2]  # type: ignore[no-any-return]
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        if cell is None or self._days is None or cell[1] <= today - self._days:
+            return None
+        return int(cell[1] + self._days)
+
+
+class Flag:
+    """True from an event that sets it to one that clears it: [at of the last change, set since | None]. Its `value` of a hit is a bool."""
+
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        if cell is None:
+            return [at, at if value else None]
+        if at < cell[0]:
+            return cell
+        since = cell[1]
+        cell[1] = (at if since is None else since) if value else None
+        cell[0] = at
+        return cell
+
+    def value(self, cell: Cell, today: int) -> Value:
+        return cell is not None and cell[1] is not None
+
+    def changes(self, cell: Cell, today: int) -> int | None:
+        return None
+
+
+def as_time(value: Any) -> int | None:
+    """A property that is a time, as ms: RFC 3339, epoch seconds, or epoch ms (above 10^11, which in seconds is the year 5138)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 1e11:
+        return int(value)
+    return parse_time(value)
+
+
+def gauge(measure: Measure) -> Gauge:
+    """The gauge of an event measure (not of `members` or `score`, which have no cell of their own)."""
+    days = None if measure.within is None else max(1, measure.within // DAY)
+    match measure.kind:
+        case "first":
+            return First()
+        case "count" | "sum":
+            return Total() if days is None else Windowed(days)
+        case "distinct":
+            return Distinct(days, measure.cap)
+        case "latest":
+            return Latest(days, measure.as_time)
+        case "active_days":
+            return _bits(ActiveDays(days or 28), days)
+        case "active_weeks":
+            return _bits(ActiveWeeks(days or 28), days)
+        case "flag":
+            return Flag()
+    raise ValueError(f"{measure.name}: a {measure.kind} measure has no gauge")
+
+
+def _bits(inner: ActiveDays, days: int | None) -> Gauge:
+    return Wide(inner) if days and days > 62 else inner

@@ -1,0 +1,102 @@
+"""Account rollups: how many members are in each state, by the day they were last active. Never by scanning the members.
+
+One rollup a distinct filter (its window left out): [members in all, {last active day: members}]. Days before the widest
+window are forgotten: those members still count in all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from schemas.definition.model import EntityDefinition, MemberFilter
+from streams.journey.calendar import DAY
+
+Rollup = list[Any]
+
+
+class Member(NamedTuple):
+    """What an account keeps of one member: its newest fact, and the newest day of activity for this account."""
+
+    day: int | None
+    stage: str
+    reached: tuple[str, ...] | list[str]
+    risk: str | None
+    level: str
+    admin: bool
+
+
+class Rollups:
+    """The rollups of an account definition: which filters there are, and how a member moves between them."""
+
+    def __init__(self, entity: EntityDefinition) -> None:
+        filters = [m.members for m in entity.measures if m.members is not None]
+        self.bases = list(dict.fromkeys(_base(f) for f in filters))
+        self.days = max((f.active_within // DAY for f in filters if f.active_within), default=1)
+
+    def index(self, wanted: MemberFilter) -> int:
+        return self.bases.index(_base(wanted))
+
+    def fresh(self) -> list[Rollup]:
+        return [[0, {}] for _ in self.bases]
+
+    def move(self, rollups: list[Rollup], old: Member | None, new: Member | None, today: int) -> list[int]:
+        """Replace a member's old contribution by its new one; returns which rollups moved."""
+        moved = []
+        for k, base in enumerate(self.bases):
+            before = old is not None and selects(base, old)
+            after = new is not None and selects(base, new)
+            if before and after and old is not None and new is not None and old.day == new.day:
+                continue
+            if before and old is not None:
+                _add(rollups[k], old.day, -1)
+            if after and new is not None:
+                _add(rollups[k], new.day, 1)
+            if before or after:
+                moved.append(k)
+                self._forget(rollups[k][1], today)
+        return moved
+
+    def _forget(self, days: dict[int, int], today: int) -> None:
+        if len(days) > self.days + 8:  # 8: forget now and then, not at each change
+            for day in [d for d in days if d <= today - self.days]:
+                del days[day]
+
+
+def _base(wanted: MemberFilter) -> MemberFilter:
+    return MemberFilter(wanted.stage, wanted.risk, wanted.level, wanted.admin, wanted.reached)
+
+
+def selects(base: MemberFilter, member: Member) -> bool:
+    """Whether a filter, its window aside, selects a member."""
+    return (
+        (not base.stage or member.stage in base.stage)
+        and (not base.risk or member.risk in base.risk)
+        and (not base.level or member.level in base.level)
+        and (base.admin is None or member.admin is base.admin)
+        and (not base.reached or any(stage in base.reached for stage in member.reached))
+    )
+
+
+def _add(rollup: Rollup, day: int | None, by: int) -> None:
+    rollup[0] += by
+    days = rollup[1]
+    if day is None or (by < 0 and day not in days):
+        return
+    count = days.get(day, 0) + by
+    if count:
+        days[day] = count
+    else:
+        del days[day]
+
+
+def total(rollup: Rollup, floor: int | None) -> int:
+    """Members in a rollup, those last active after day `floor` where it is given."""
+    if floor is None:
+        return int(rollup[0])
+    return sum(count for day, count in rollup[1].items() if day > floor)
+
+
+def next_change(rollup: Rollup, floor: int, days: int) -> int | None:
+    """The day on which the next member slides out of the window."""
+    oldest = min((day for day in rollup[1] if day > floor), default=None)
+    return None if oldest is None else oldest + days

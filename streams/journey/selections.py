@@ -1,0 +1,132 @@
+"""Selections: which of a definition's named choices of events an event belongs to, and what the measures read from it.
+
+An event becomes a Hit: the little that the measures of one kind of entity need, a JSON list, so that recent inputs are
+cheap to keep and to fold again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from schemas.definition.model import Condition, Definition, EntityDefinition, Selection
+from schemas.event import Event
+
+_SHAPES = 20_000
+"""Different (name, type, actor, place) remembered; a source that invents names without end starts the table afresh."""
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "!=": operator.ne, ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt,
+    "in": lambda value, choices: value in choices,
+}  # fmt: skip
+
+
+class Hit(NamedTuple):
+    """An event as one kind of entity sees it.
+
+    t        sort time in ms: the event time, or later for a late event, which may not move the past
+    id       the event's id
+    at       event time in ms
+    bits     the selections it belongs to, one bit each
+    values   what it says at each path that a measure reads, or None where all are missing
+    account  the account named on it
+    attrs    traits that the definition carries, or reads levels from
+    received when it was received, ms, or None
+    """
+
+    t: int
+    id: str
+    at: int
+    bits: int
+    values: list[Any] | None
+    account: str | None
+    attrs: dict[str, Any] | None
+    received: int | None
+
+
+class Selections:
+    """All selections of a definition, numbered; bit n of a set stands for the n-th."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.names = list(definition.selections)
+        self._selections = list(definition.selections.values())
+        self._shapes: dict[tuple[str, str, str, str], tuple[int, list[tuple[int, Selection]]]] = {}
+        self.excluded = self.mask(definition.exclude)
+
+    def bit(self, name: str) -> int:
+        return 1 << self.names.index(name)
+
+    def mask(self, names: tuple[str, ...]) -> int:
+        return sum(self.bit(name) for name in set(names))
+
+    def match(self, event: Event) -> int:
+        """The set of selections that the event belongs to."""
+        shape = (event.name, event.type, event.actor, event.place)
+        known = self._shapes.get(shape)
+        if known is None:
+            known = self._learn(shape)
+        bits, conditional = known
+        for bit, selection in conditional:
+            if all(_holds(condition, event) for condition in selection.where):
+                bits |= bit
+        return bits
+
+    def _learn(self, shape: tuple[str, str, str, str]) -> tuple[int, list[tuple[int, Selection]]]:
+        if len(self._shapes) >= _SHAPES:
+            self._shapes.clear()
+        bits, conditional = 0, []
+        for n, selection in enumerate(self._selections):
+            if _fits(selection, shape):
+                if selection.where:
+                    conditional.append((1 << n, selection))
+                else:
+                    bits |= 1 << n
+        self._shapes[shape] = known = (bits, conditional)
+        return known
+
+
+class Reader:
+    """Makes an event a Hit for one kind of entity."""
+
+    def __init__(self, selections: Selections, entity: EntityDefinition, attrs: tuple[str, ...]) -> None:
+        self.paths = list(dict.fromkeys(m.path for m in entity.measures if m.path))
+        self.used = selections.mask(used_selections(entity))
+        self._attrs = attrs
+
+    def hit(self, event: Event, bits: int) -> Hit:
+        values = [dig(event, path) for path in self.paths] if bits & self.used and self.paths else None
+        if values is not None and not any(value is not None for value in values):
+            values = None
+        traits = event.traits
+        attrs = {name: traits[name] for name in self._attrs if name in traits} if traits else None
+        return Hit(event.at, event.id, event.at, bits & self.used, values, event.account, attrs or None, event.received_at)
+
+
+def used_selections(entity: EntityDefinition) -> tuple[str, ...]:
+    """The selections that a kind of entity looks at: those of its measures and its activity."""
+    used = [name for m in entity.measures for name in (m.of, *m.sets, *m.clear) if name is not None]
+    return tuple(dict.fromkeys([*used, *([entity.activity] if entity.activity != "members" else [])]))
+
+
+def dig(event: Event, path: tuple[str, ...]) -> Any:
+    """The value at a path such as properties.plan.name; None where any part is missing."""
+    value: Any = event.traits if path[0] == "traits" else event.properties
+    for part in path[1:]:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def _fits(selection: Selection, shape: tuple[str, str, str, str]) -> bool:
+    wanted = (selection.names, selection.types, selection.actors, selection.places)
+    return all(not choices or value in choices for choices, value in zip(wanted, shape, strict=True))
+
+
+def _holds(condition: Condition, event: Event) -> bool:
+    value = dig(event, condition.path)
+    try:
+        return value is not None and bool(_COMPARE[condition.op](value, condition.value))
+    except TypeError:  # "12" >= 5: of two kinds, so not comparable, so no match
+        return False

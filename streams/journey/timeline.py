@@ -1,0 +1,340 @@
+"""The timeline of one entity: its published history is a function of the set of its inputs, in whatever order they came.
+
+Theory of operation. An entity is a settled state (bytes, everything before the grace period), the recent inputs since
+(sorted by time and id), and the head: the settled state with the recent inputs folded in. The newest input folds into
+the head. An older one goes into its place, the recent inputs are folded again from the settled state, and the
+difference between what the two folds publish goes out as corrections. What is older than the grace period settles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from struct import Struct
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from schemas.alert import Alert, alert_id
+from schemas.member import MemberFacts
+from schemas.transition import Transition
+from streams.delivery.contracts import NEVER
+from streams.journey.fold import Change, Fact, Fold, Members, Out
+from streams.journey.rollup import Member
+from streams.journey.selections import Hit
+from streams.journey.state import State, load
+
+RECENT = 64
+"""Recent inputs kept at most; beyond, the oldest settle early (counted). More would make a busy entity's record large."""
+
+SEEN = 16
+"""Settled inputs whose repetition is still recognised; a vendor's retry follows its first attempt within a few events."""
+
+BACKFILL = 86_400_000
+"""Published more than a day after it happened: nobody is to be paged for it."""
+
+_FRAME = Struct("<BII")
+_FORMAT = 1
+
+Input = Hit | Fact
+
+
+class Retract(NamedTuple):
+    """A member's facts that turned out not to be: the input with this id never was."""
+
+    t: int
+    id: str
+
+
+class Entity:
+    """One user or account in memory. `pending` are an account's inputs that wait for their time."""
+
+    __slots__ = (
+        "asleep", "head", "key", "overlay", "pending", "recent", "said", "said_at", "seen", "seqs", "settled", "settled_to",
+    )  # fmt: skip
+
+    def __init__(self, key: str, machines: int) -> None:
+        self.key = key
+        self.head: State | None = None
+        self.settled = b""
+        self.settled_to = -1  # inputs before this instant are settled, ms
+        self.recent: list[Input] = []
+        self.pending: list[Input] = []
+        self.overlay: dict[str, Member] = {}
+        self.seqs = [0] * machines
+        self.seen = b""
+        self.said_at = -1  # when the last snapshot was written, and of what
+        self.said = 0
+        self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
+
+    def dump(self) -> bytes:
+        head = self.head
+        asleep = self.asleep or ((head.now, head.deadline) if head is not None else (-1, NEVER))
+        rest = orjson.dumps(
+            [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep], default=tuple
+        )
+        return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
+
+
+class Tally(NamedTuple):
+    """What one `advance` of a timeline came to. `members`: settled members to write beside the account."""
+
+    changes: list[Change]
+    days: list[tuple[int, dict[str, Any]]]
+    members: dict[str, Member]
+
+
+class Overlay(Members):
+    """Members as a fold sees them: those it moved itself, else those settled beside the account."""
+
+    def __init__(self, moved: dict[str, Member], settled: Members) -> None:
+        self._moved = moved
+        self._settled = settled
+
+    def get(self, user: str) -> Member | None:
+        found = self._moved.get(user)
+        return self._settled.get(user) if found is None else found
+
+    def put(self, user: str, member: Member) -> None:
+        self._moved[user] = member
+
+
+class Timeline:
+    """Moves entities of one kind. `counts` collects (name, label) -> n; whoever runs it empties it."""
+
+    def __init__(self, fold: Fold, grace: int) -> None:
+        self.fold = fold
+        self.grace = grace
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def load(self, key: str, data: bytes) -> Entity:
+        """The entity that `dump` wrote; its head is folded when it is first needed."""
+        _, state, seen = _FRAME.unpack_from(data)
+        entity = Entity(key, len(self.fold.machines))
+        at = _FRAME.size
+        entity.settled, entity.seen = data[at : at + state], data[at + state : at + state + seen]
+        (
+            entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline)
+        ) = orjson.loads(data[at + state + seen :])  # fmt: skip
+        entity.recent = [_input(row) for row in recent]
+        entity.pending = [_input(row) for row in pending]
+        entity.asleep = (now, deadline)
+        return entity
+
+    def wake(self, e: Entity, settled: Members) -> None:
+        """Fold the head of a loaded entity."""
+        if e.asleep is not None:
+            if e.settled or e.recent:
+                e.head, _, e.overlay = self._refold(e, e.recent, e.asleep[0], settled)
+            e.asleep = None
+
+    def advance(self, e: Entity, inputs: list[Input | Retract], until: int, settled: Members) -> Tally:
+        """Take inputs, fire what is due at or before `until` (ms of event time), settle what is beyond the grace period."""
+        tally = Tally([], [], {})
+        self.wake(e, settled)
+        self._settle(e, until - self.grace, tally)
+        fresh = self._accept(e, inputs, until)
+        order = [i for i in fresh if not isinstance(i, Retract)]
+        if fresh and (len(order) < len(fresh) or self._disturbs(e, order)):
+            self._correct(e, fresh, order, until, Overlay(tally.members, settled), tally)
+        else:
+            out = Out(e.key)
+            head = self._head(e)
+            members = Overlay(e.overlay, Overlay(tally.members, settled))
+            for item in order:
+                self._take(head, item, members, out)
+            e.recent += order
+            self.fold.until(head, until, out)
+            tally.changes.extend(out.changes)
+            tally.days.extend(out.days)
+        if len(e.recent) > RECENT:
+            self._overflow(e, until - self.grace, settled, tally)
+        return tally
+
+    def deadline(self, e: Entity) -> int:
+        """The instant of event time from which `advance` has something to do without inputs."""
+        head = e.head
+        if head is None:
+            return NEVER if e.asleep is None else e.asleep[1]
+        if head.ended >= 0:
+            return head.ended + self.grace + 1
+        if head.deadline < 0:
+            self.fold.until(head, -1, Out(e.key))
+        return head.deadline
+
+    def ended(self, e: Entity, until: int) -> bool:
+        """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back."""
+        return e.head is not None and 0 <= e.head.ended < until - self.grace and not e.pending
+
+    # --- accepting ---------------------------------------------------------------------------------------------------
+
+    def _accept(self, e: Entity, inputs: list[Input | Retract], until: int) -> list[Input | Retract]:
+        """Without duplicates, late ones moved to now, in order."""
+        fresh: list[Input | Retract] = []
+        for item in inputs:
+            if isinstance(item, Retract):
+                if any(item.id == known.id for known in e.recent):
+                    fresh.append(item)
+                else:
+                    self._count("late", "retraction")
+            elif self._known(e, item) or any(item.id == other.id for other in fresh):
+                self._count("duplicate", "input")
+            elif item.t < max(until - self.grace, e.settled_to):
+                self._count("late", "input")
+                now = e.head.now if e.head is not None else -1
+                fresh.append(item._replace(t=max(now, item.t)))
+            else:
+                fresh.append(item)
+        if len(fresh) > 1:
+            fresh.sort(key=lambda i: (i.t, i.id))
+        return fresh
+
+    def _known(self, e: Entity, item: Input) -> bool:
+        for known in e.recent:
+            if known.id == item.id:
+                return True
+        return bool(e.seen) and _aligned(e.seen, _mark(item))
+
+    def _disturbs(self, e: Entity, order: list[Input]) -> bool:
+        """Whether the first of these belongs before something that the head has already folded."""
+        head, first = e.head, order[0]
+        if head is None:
+            return False
+        if first.t < head.now:
+            return True
+        return bool(e.recent) and (first.t, first.id) < (e.recent[-1].t, e.recent[-1].id)
+
+    # --- folding -----------------------------------------------------------------------------------------------------
+
+    def _head(self, e: Entity) -> State:
+        if e.head is None:
+            e.head = self.fold.fresh()
+        return e.head
+
+    def _take(self, s: State, item: Input, members: Members, out: Out) -> None:
+        if isinstance(item, Hit):
+            self.fold.take(s, item, out)
+        else:
+            self.fold.take_fact(s, item, members, out)
+
+    def _refold(self, e: Entity, inputs: list[Input], until: int, settled: Members) -> tuple[State, Out, dict[str, Member]]:
+        state = load(e.settled) if e.settled else self.fold.fresh()
+        out, overlay = Out(e.key), dict[str, Member]()
+        members = Overlay(overlay, settled)
+        for item in inputs:
+            self._take(state, item, members, out)
+        self.fold.until(state, until, out)
+        return state, out, overlay
+
+    def _correct(
+        self, e: Entity, fresh: list[Input | Retract], order: list[Input], until: int, settled: Members, tally: Tally
+    ) -> None:
+        """Fold the recent inputs again with these in their place; publish only what differs."""
+        self._count("refolds", "")
+        gone = {item.id for item in fresh if isinstance(item, Retract)}
+        _, before, _ = self._refold(e, e.recent, e.head.now if e.head is not None else -1, settled)
+        e.recent = sorted([i for i in e.recent if i.id not in gone] + order, key=lambda i: (i.t, i.id))
+        e.head, after, e.overlay = self._refold(e, e.recent, until, settled)
+        tally.changes.extend(difference(before.changes, after.changes))
+        tally.days.extend(after.days)
+
+    # --- settling ----------------------------------------------------------------------------------------------------
+
+    def _settle(self, e: Entity, boundary: int, tally: Tally) -> None:
+        """Where all that the head has folded is beyond the grace period, the head is the settled state."""
+        if not e.recent or e.head is None or e.recent[-1].t >= boundary or e.head.now >= boundary:
+            return
+        self._mark_seen(e, e.recent)
+        tally.members.update(e.overlay)
+        e.overlay = {}
+        e.settled, e.settled_to, e.recent = e.head.dump(), boundary, []
+
+    def _overflow(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
+        """Too many recent inputs: settle the older half, and what is beyond the grace period anyway."""
+        half = len(e.recent) - RECENT // 2
+        due = sum(item.t < boundary for item in e.recent)
+        if due < half:
+            self._count("settled_early", "")
+        count = max(half, due)
+        older, newer = e.recent[:count], e.recent[count:]
+        base = Overlay(tally.members, settled)
+        state, _, moved = self._refold(e, older, older[-1].t, base)
+        tally.members.update(moved)
+        self._mark_seen(e, older)
+        e.settled, e.settled_to, e.recent = state.dump(), older[-1].t, newer
+        now = e.head.now if e.head is not None else -1
+        e.head, _, e.overlay = self._refold(e, newer, now, Overlay(tally.members, settled))
+
+    def _mark_seen(self, e: Entity, items: list[Input]) -> None:
+        e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
+
+    def _count(self, name: str, label: str) -> None:
+        self.counts[(name, label)] = self.counts.get((name, label), 0) + 1
+
+
+def difference(before: list[Change], after: list[Change]) -> list[Change]:
+    """What corrects one published history into another: first what never was, then what was missing."""
+    old, new = {c.id for c in before}, {c.id for c in after}
+    found = [_undone(c, new) for c in before if c.id not in new]
+    first: dict[str, str] = {}
+    for change in found:
+        if isinstance(change.record, Transition):
+            first.setdefault(change.record.machine, change.id)
+    for change in after:
+        if change.id in old:
+            continue
+        record = change.record
+        if isinstance(record, (Transition, Alert)):
+            record.origin = "correction"
+        if isinstance(record, Transition):
+            record.supersedes = first.pop(record.machine, None)
+        found.append(change)
+    return found
+
+
+def _undone(change: Change, new: set[str]) -> Change:
+    """The record that takes a published one back."""
+    record = change.record
+    if isinstance(record, Alert):
+        status = "opened" if record.status == "resolved" and record.opens in new else "retracted"
+        undone = replace(record, status=status, origin="correction")
+        undone.id = record.opens if status == "opened" else alert_id(undone)
+        return Change("alert", undone.id, undone)
+    if isinstance(record, Transition):
+        return Change("transition", change.id, replace(record, valid=False, origin="correction"))
+    return Change("fact", change.id, replace(record, valid=False))
+
+
+def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], now: int) -> list[Change]:
+    """Give what goes out its place in the published log, and when and how it was seen. `now`: wall clock, ms."""
+    for change in changes:
+        record = change.record
+        if isinstance(record, MemberFacts):
+            continue
+        record.detected_at = now
+        if record.origin == "live" and now - record.at > BACKFILL:
+            record.origin = "backfill"
+        if isinstance(record, Transition):
+            m = machines[record.machine]
+            seqs[m] += 1
+            record.seq = seqs[m]
+    return changes
+
+
+def _mark(item: Input) -> bytes:
+    """Eight bytes that tell an input from others of its entity: half its time, half a checksum of its id."""
+    at = item.at if isinstance(item, Hit) else item.t
+    return (at & 0xFFFFFFFF).to_bytes(4, "little") + crc32(item.id.encode()).to_bytes(4, "little")
+
+
+def _aligned(seen: bytes, mark: bytes) -> bool:
+    at = seen.find(mark)
+    while at >= 0 and at % 8:
+        at = seen.find(mark, at + 1)
+    return at >= 0
+
+
+def _input(row: list[Any]) -> Input:
+    if len(row) == len(Hit._fields):
+        return Hit(*row)
+    return Fact(row[0], row[1], row[2], Member(*row[3]), row[4], row[5])

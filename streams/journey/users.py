@@ -1,0 +1,164 @@
+"""Users: the logic that follows every person. Reads events, keeps each user's journey, tells accounts about their members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from schemas import sources
+from schemas.definition.model import Definition
+from schemas.event import Event
+from schemas.sources import canonical
+from schemas.sources.outcome import Failure, Watermark
+from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
+from streams.journey.fold import Members
+from streams.journey.logic import Journeys
+from streams.journey.rollup import Member
+from streams.journey.selections import Selections, used_selections
+from streams.journey.timeline import Entity, Input
+
+
+class Alone(Members):
+    """A user has no members."""
+
+    def get(self, user: str) -> Member | None:
+        return None
+
+    def put(self, user: str, member: Member) -> None:
+        raise TypeError("a user has no members")
+
+
+_ALONE = Alone()
+
+
+class Router:
+    """Where an event goes: to its user, to its account, to nobody. The same for the decode agent and the fast path."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.selections = Selections(definition)
+        self._account = 0
+        if definition.account is not None:
+            self._account = self.selections.mask(used_selections(definition.account))
+
+    def excluded(self, bits: int) -> str | None:
+        """The name of the declared exclusion (staff, bots, tests) that the event falls under."""
+        found = bits & self.selections.excluded
+        return self.selections.names[(found & -found).bit_length() - 1] if found else None
+
+    def account(self, event: Event, bits: int) -> Redirect | None:
+        """The event as its account's own input, where its measures or attributes look at it."""
+        if event.account is None or not (bits & self._account or event.type == "group"):
+            return None
+        return Redirect(Output("members", event.account.encode(), canonical.encode(event)), event.at, "account")
+
+
+class Decoder:
+    """The decode step: one source record to what it means. Stateless, and never raises."""
+
+    def __init__(self, definition: Definition, source: str) -> None:
+        self.router = Router(definition)
+        self._source = source
+        self._max_future = definition.clock.max_future
+
+    def events(self, record: Record) -> list[Event | Failure | Watermark]:
+        return sources.decode(
+            self._source, record.value, record.key, record.headers, record.timestamp, max_future=self._max_future
+        )
+
+    def route(self, record: Record) -> list[Outcome]:
+        """Each event re-keyed by its user, and by its account where that one looks at it."""
+        return [outcome for found in self.events(record) for outcome in self._route(found)]
+
+    def _route(self, found: Event | Failure | Watermark) -> list[Outcome]:
+        if not isinstance(found, Event):
+            return [refused(found)]
+        bits = self.router.selections.match(found)
+        excluded = self.router.excluded(bits)
+        if excluded is not None:
+            return [Drop(f"excluded:{excluded}")]
+        outcomes: list[Outcome] = []
+        if found.entity is not None:
+            outcomes.append(Redirect(Output("events", found.entity.encode(), canonical.encode(found)), found.at, "user"))
+        to_account = self.router.account(found, bits)
+        if to_account is not None:
+            outcomes.append(to_account)
+        return outcomes or [Drop("account_event_unused")]
+
+
+def refused(found: Failure | Watermark) -> Outcome:
+    """What a decoder did not make an event of."""
+    return Clocked(found.at) if isinstance(found, Watermark) else Dead(found.reason, found.detail)
+
+
+class UsersLogic(Journeys):
+    """Users of one definition. `sources`: {topic keyed by user id: its source}, decoded here without a hop.
+
+    `home` says which partition a key belongs to, to notice a producer that hashes keys otherwise than Kafka's own.
+    """
+
+    name = "users"
+
+    def __init__(
+        self, definition: Definition, sources: dict[str, str] | None = None, home: Callable[[bytes], int] | None = None
+    ) -> None:
+        super().__init__(definition, "user")
+        self._decoders = {topic: Decoder(definition, source) for topic, source in (sources or {}).items()}
+        self._events = Decoder(definition, "canonical")
+        self._router = self._events.router
+        self._home = home
+        self._homes: dict[str, int] = {}
+
+    def read(self, record: Record) -> list[Outcome]:
+        decoder = self._decoders.get(record.topic)
+        if decoder is None:
+            return [outcome for found in self._events.events(record) for outcome in self._read(found)]
+        return [outcome for found in decoder.events(record) for outcome in self._read_direct(found, record.partition)]
+
+    def _read(self, found: Event | Failure | Watermark) -> list[Outcome]:
+        """From `events`: routed before, so only for its user."""
+        if not isinstance(found, Event):
+            return [refused(found)]
+        bits = self.selections.match(found)
+        self.matched(bits)
+        entity = found.entity
+        if entity is None:
+            return [Drop("account_event_unused")]
+        return [Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at)]
+
+    def _read_direct(self, found: Event | Failure | Watermark, partition: int) -> list[Outcome]:
+        """From a source keyed by user id: exclusions and the account's copy are seen to here."""
+        if not isinstance(found, Event):
+            return [refused(found)]
+        bits = self.selections.match(found)
+        excluded = self._router.excluded(bits)
+        if excluded is not None:
+            return [Drop(f"excluded:{excluded}")]
+        outcomes: list[Outcome] = []
+        entity = found.entity
+        if entity is not None and self._home is not None and self._lives_in(entity, self._home) != partition:
+            outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, "misplaced"))
+        elif entity is not None:
+            self.matched(bits)
+            outcomes.append(Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at))
+        to_account = self._router.account(found, bits)
+        if to_account is not None:
+            outcomes.append(to_account)
+        return outcomes or [Drop("account_event_unused")]
+
+    def _lives_in(self, entity: str, home: Callable[[bytes], int]) -> int:
+        found = self._homes.get(entity)
+        if found is None:
+            found = self._homes[entity] = home(entity.encode())
+        return found
+
+    def deadline(self, entity: Entity) -> int:
+        return self.timeline.deadline(entity)
+
+    def advance(
+        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside
+    ) -> Advanced:
+        taken: list[Input] = inputs
+        tally = self.timeline.advance(entity, [*taken], until, _ALONE)
+        if not tally.changes and not self.fold.publisher.publishes:
+            return Advanced([], [], self.timeline.ended(entity, until))
+        return Advanced(self.outputs(entity, tally, now), [], self.timeline.ended(entity, until))

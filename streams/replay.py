@@ -1,0 +1,252 @@
+"""Replay: a file of source records through the same core without Kafka, as fast as it goes."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from schemas.definition.model import Definition
+from schemas.time import rfc3339
+from streams.delivery.contracts import NEVER, NOTHING_YET, Clocked, Dead, Drop, Ok, Output, Record, Redirect
+from streams.journey.accounts import AccountsLogic
+from streams.journey.timeline import Entity
+from streams.journey.users import UsersLogic
+
+CHUNK = 5_000
+"""Records folded together: enough to spread the cost of a turn, few enough for a smooth progress bar."""
+
+
+class Kept:
+    """What stands beside an account, in memory."""
+
+    def __init__(self) -> None:
+        self.records: dict[bytes, bytes] = {}
+
+    def get(self, name: bytes) -> bytes | None:
+        return self.records.get(name)
+
+
+class Plant:
+    """All entities of one logic in one process: a partition without Kafka."""
+
+    def __init__(self, logic: UsersLogic | AccountsLogic) -> None:
+        self.logic = logic
+        self.entities: dict[bytes, Entity] = {}
+        self._beside: dict[bytes, Kept] = {}
+        self._due: list[tuple[int, bytes]] = []
+        self._armed: dict[bytes, int] = {}
+
+    def feed(self, inputs: Iterable[Ok], until: int) -> list[Output]:
+        """Apply inputs grouped by entity, then fire every timer due at `until`, oldest first."""
+        grouped: dict[bytes, list[Any]] = {}
+        for key, item, _ in inputs:
+            grouped.setdefault(key, []).append(item)
+        outputs: list[Output] = []
+        for key, items in grouped.items():
+            self._advance(key, items, until, outputs)
+        while self._due and self._due[0][0] <= until:
+            deadline, key = heappop(self._due)
+            if self._armed.get(key) == deadline:
+                del self._armed[key]
+                self._advance(key, [], until, outputs)
+        return outputs
+
+    def _advance(self, key: bytes, items: list[Any], until: int, outputs: list[Output]) -> None:
+        entity = self.entities.get(key)
+        if entity is None:
+            entity = self.entities[key] = self.logic.new(key)
+        kept = self._beside.setdefault(key, Kept())
+        advanced = self.logic.advance(key, entity, items, until, max(until, 0), kept)
+        outputs += advanced.outputs
+        for name, value in advanced.beside:
+            if value is None:
+                kept.records.pop(name, None)
+            else:
+                kept.records[name] = value
+        if advanced.ended:
+            del self.entities[key], self._beside[key]
+            self._armed.pop(key, None)
+            return
+        deadline = self.logic.deadline(entity)
+        if deadline < NEVER and self._armed.get(key, NEVER) != deadline:
+            self._armed[key] = deadline
+            heappush(self._due, (deadline, key))
+
+
+@dataclass
+class Replayed:
+    """What a replay came to. `outputs` are kept only where they are not written elsewhere."""
+
+    events: int = 0
+    read: int = 0
+    watermark: int = NOTHING_YET
+    seconds: float = 0.0
+    outputs: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    ok: int = 0
+
+
+class Replay:
+    """The two plants and the way between them. `write(topic, value)` takes what is published, in order."""
+
+    def __init__(self, definition: Definition, source: str, write: Callable[[Output], None]) -> None:
+        self._logic = UsersLogic(definition, {"input": source})
+        self.users = Plant(self._logic)
+        self.accounts = Plant(AccountsLogic(definition)) if definition.account is not None else None
+        self.definition = definition
+        self.result = Replayed()
+        self._write = write
+
+    def run(self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None) -> Replayed:
+        """Feed all lines, end time at `until` (or at the last event), return the counts. `tick(n)` after every n lines."""
+        began = time.perf_counter()
+        chunk: list[bytes] = []
+        for line in lines:
+            chunk.append(line)
+            if len(chunk) >= CHUNK:
+                self._feed(chunk)
+                if tick is not None:
+                    tick(len(chunk))
+                chunk = []
+        self._feed(chunk)
+        end = self.result.watermark if until is None else until
+        self._turn([], [], max(end, self.result.watermark))
+        self.result.seconds = time.perf_counter() - began
+        return self.result
+
+    def _feed(self, lines: list[bytes]) -> None:
+        result, inputs, outputs = self.result, list[Ok](), list[Output]()
+        watermark = result.watermark
+        for line in lines:
+            offset = result.read
+            result.read += 1
+            fine = True
+            for outcome in self._logic.read(Record("input", 0, offset, _NO_TIME, None, line)):
+                match outcome:
+                    case Ok():
+                        inputs.append(outcome)
+                        watermark = max(watermark, outcome.at)
+                    case Redirect(output, at):
+                        outputs.append(output)
+                        watermark = max(watermark, at)
+                    case Clocked(at):
+                        watermark = max(watermark, at)
+                    case Drop(reason):
+                        result.dropped[reason] += 1
+                        fine = False
+                    case Dead(reason, detail):
+                        result.dead[reason] += 1
+                        fine = False
+                        self._write(_dead(offset, line, reason, detail))
+            result.ok += fine
+        result.events += len(inputs)
+        result.watermark = watermark
+        self._turn(inputs, outputs, watermark)
+
+    def _turn(self, inputs: list[Ok], direct: list[Output], until: int) -> None:
+        outputs = direct + self.users.feed(inputs, until)
+        members: list[Ok] = []
+        for output in outputs:
+            if output.topic == "members":
+                members += self._members(output)
+            else:
+                self._publish(output)
+        if self.accounts is not None:
+            for output in self.accounts.feed(members, until):
+                self._publish(output)
+
+    def _members(self, output: Output) -> list[Ok]:
+        if self.accounts is None:
+            return []
+        record = Record("members", 0, 0, _NO_TIME, output.key, output.value)
+        return [outcome for outcome in self.accounts.logic.read(record) if isinstance(outcome, Ok)]
+
+    def _publish(self, output: Output) -> None:
+        self.result.outputs[output.topic] += 1
+        self._write(output)
+
+    def standing(self) -> Iterator[bytes]:
+        """Where every living entity stands at the end, one snapshot each."""
+        for plant in (self.users, self.accounts):
+            if plant is not None:
+                for entity in plant.entities.values():
+                    found = plant.logic.standing(entity)
+                    if found is not None:
+                        yield found
+
+
+_NO_TIME = 0
+"""A file has no broker time, so nothing in it is too far in the future."""
+
+
+def _dead(offset: int, line: bytes, reason: str, detail: str) -> Output:
+    told = {"line": offset + 1, "reason": reason, "detail": detail, "value": line.decode("utf-8", "replace")}
+    return Output("dead-letters", None, orjson.dumps(told))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a .jsonl or .jsonl.gz file, without their ends; empty lines are skipped."""
+    opened: Any = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as file:
+        for line in file:
+            stripped = line.strip()
+            if stripped:
+                yield stripped
+
+
+_FILES = {
+    "transitions.user": "transitions", "transitions.account": "transitions", "alerts": "alerts",
+    "dead-letters": "dead_letters",
+}  # fmt: skip
+
+
+def replay_to(
+    path: Path, source: str, definition: Definition, out: Path, until: int | None = None,
+    tick: Callable[[int], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Replay a file into a folder: transitions, alerts, entities, dead letters and a summary. Returns the summary."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = {name: (out / f"{name}.jsonl").open("wb") for name in ("transitions", "alerts", "dead_letters", "entities")}
+    try:
+        def write(output: Output) -> None:
+            name = _FILES.get(output.topic)
+            if name is not None and output.value is not None:
+                files[name].write(output.value + b"\n")
+
+        replay = Replay(definition, source, write)
+        result = replay.run(lines_of(path), until, tick)
+        for line in replay.standing():
+            files["entities"].write(line + b"\n")
+    finally:
+        for file in files.values():
+            file.close()
+    told = summary(replay, result)
+    (out / "summary.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    return told
+
+
+def summary(replay: Replay, result: Replayed) -> dict[str, Any]:
+    """The counts of a replay, by kind and reason, and the time at which it stopped."""
+    accounts = replay.accounts.logic.counts if replay.accounts is not None else Counter[tuple[str, str]]()
+    counts = replay.users.logic.counts + accounts
+    by: dict[str, dict[str, int]] = {}
+    for (name, label), n in sorted(counts.items()):
+        by.setdefault(name, {})[label] = n
+    stopped = result.watermark
+    return {
+        "definition": replay.definition.name, "version": replay.definition.version, "digest": replay.definition.digest,
+        "records": result.read, "ok": result.ok, "events": result.events, "dropped": dict(result.dropped),
+        "dead_letters": dict(result.dead), "published": dict(result.outputs), "counts": by,
+        "seconds": round(result.seconds, 3),
+        "events_per_second": round(result.read / result.seconds) if result.seconds else 0,
+        "stopped_at": rfc3339(stopped) if stopped > NOTHING_YET else None,
+    }  # fmt: skip

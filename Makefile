@@ -1,0 +1,51 @@
+# The project's tasks. `make help` lists them; hooks and CI call the same ones.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DATA   ?=
+export PYTHONUNBUFFERED := 1
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with everything; .venv/bin/journeys is the command
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"setup: Python 3.11 or newer is needed, this is {v[0]}.{v[1]}; say PYTHON=python3.11" if v < (3, 11) else 0)'
+	@echo "setup: making $(VENV) (about 250 MB to fetch, 1.2 GB on disk: most of it the ClickHouse engine and Java)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP) && echo "setup: done; try $(BIN)/journeys --help"
+
+demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or community, ONCE=1 to end, KAFKA=, CLICKHOUSE= to use yours)
+	@$(BIN)/journeys demo $(if $(DATA),--data $(DATA)) $(if $(ONCE),--once) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(CLICKHOUSE),--clickhouse $(CLICKHOUSE))
+
+test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
+	@$(BIN)/python -m pytest
+
+check: setup  ## format, lint, types, layers
+	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-timing
+	@echo "check: clean"
+
+format: setup  ## format the code and sort the imports
+	@$(BIN)/ruff check --quiet --fix --select I . ; $(BIN)/ruff format --quiet .
+
+bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same broker, the same run
+	@$(BIN)/python -m tests.bench
+
+simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
+	@$(BIN)/python -m tests.simulation --seeds 20000
+
+lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
+	@$(BIN)/python -m pip install --quiet uv && $(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev --generate-hashes --universal --python-version 3.11 --no-header --quiet -o requirements/lock.txt
+
+clean:  ## remove what the build made
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test check format bench simulate lock clean

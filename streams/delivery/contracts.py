@@ -1,4 +1,4 @@
-"""What the delivery rules ask of a journey logic below them and promise to the Kafka shell above them. Values and protocols only."""
+"""What delivery asks of a journey logic below it and promises to the Kafka shell above it. Values and protocols only."""
 
 from __future__ import annotations
 
@@ -39,17 +39,21 @@ class Origin(NamedTuple):
 
     sender: str
     batch: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     watermark: int
 
 
 class Output(NamedTuple):
-    """Bytes to publish. `topic` is the logical name (`transitions.user`, `members`, ...; the shell adds the prefix)."""
+    """Bytes to publish. `topic` is the logical name (`transitions.user`, `members`, ...; the shell adds the prefix).
+
+    `partition` is set where the key does not choose it: heartbeats go to every partition of a topic, and have no key.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int | None = None
 
 
 class Ok(NamedTuple):
@@ -112,8 +116,9 @@ class Advanced(NamedTuple):
 class Logic(Protocol[E]):
     """One kind of entity: how its records are read and how it advances. No IO, no clock, no randomness.
 
-    Call order for one partition and batch: `read` for every record in offset order; then for every entity touched, once,
-    `advance` with all its new inputs; then for entities whose `deadline` <= until, `advance` with no inputs, oldest first.
+    Call order for one partition and batch: `read` for every record in offset order; then for every entity touched,
+    once, `advance` with all its new inputs; then for entities whose `deadline` <= until, `advance` with no inputs,
+    oldest first.
     """
 
     name: str
@@ -129,21 +134,27 @@ class Logic(Protocol[E]):
 
     def load(self, key: bytes, payload: bytes) -> E: ...
 
-    def dump(self, entity: E) -> bytes: ...
+    def dump(self, entity: E) -> bytes:
+        """b"" for an entity that nothing came of: if it was never written it is forgotten."""
+        ...
 
     def deadline(self, entity: E) -> int:
         """The watermark (ms) from which `advance` has something to do without new inputs; NEVER if none."""
         ...
 
     def advance(self, key: bytes, entity: E, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
-        """Take inputs (in any order, maybe duplicates) and fire what is due at watermark `until`. `now`: wall clock, ms."""
+        """Take inputs (in any order, maybe duplicates) and fire what is due at watermark `until`; `now`: wall, ms.
+
+        Afterwards `deadline` is greater than `until`. `until` may be NOTHING_YET, and after a crash lower than before.
+        """
         ...
 
 
 class Work(NamedTuple):
     """What the shell must do for a task, in this order; each step is awaited before the next one begins.
 
-    1. append `changelog` (groups: the records of one group go into ONE Kafka record batch, which is appended whole or not at all)
+    1. append `changelog` (groups: the records of one group go into ONE Kafka record batch, which is appended whole or
+       not at all)
     2. produce `outputs`
     3. call `task.acknowledged(work)`
     4. commit `commit` ({input topic: next offset to read}), where it is not None

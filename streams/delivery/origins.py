@@ -1,0 +1,104 @@
+"""Origins: each record of a re-keyed topic is taken once, and the slowest sender's watermark is the topic's.
+
+A sender stamps what it sends with one header, `o`: batch, index, watermark and its name. Duplicates are recognised by
+the high-water (batch, index) of each sender, because a sender's records arrive in that order, re-sent ones included.
+A heartbeat is a record without key and value and with this header only; it moves the watermark and nothing else.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+
+from streams.delivery.contracts import NEVER, NOTHING_YET, Origin, Output, Record
+
+HEADER = "o"
+"""Name of the Kafka header that carries an origin."""
+
+_ORIGIN = struct.Struct("<QIq")
+
+
+def encode_origin(origin: Origin) -> bytes:
+    return _ORIGIN.pack(origin.batch, origin.index, origin.watermark) + origin.sender.encode()
+
+
+def decode_origin(raw: bytes) -> Origin:
+    batch, index, watermark = _ORIGIN.unpack_from(raw)
+    return Origin(raw[_ORIGIN.size :].decode(), batch, index, watermark)
+
+
+def origin_header(record: Record) -> bytes | None:
+    for name, value in record.headers:
+        if name == HEADER:
+            return value
+    return None
+
+
+class Stamp:
+    """Adds one sender's origin to outputs."""
+
+    def __init__(self, sender: str) -> None:
+        self._name = sender.encode()
+
+    def header(self, batch: int, index: int, watermark: int) -> tuple[str, bytes]:
+        return HEADER, _ORIGIN.pack(batch, index, watermark) + self._name
+
+    def output(self, output: Output, batch: int, index: int, watermark: int) -> Output:
+        header = self.header(batch, index, watermark)
+        return Output(output.topic, output.key, output.value, (header, *output.headers), output.partition)
+
+    def heartbeats(self, partitions: Mapping[str, int], batch: int, watermark: int) -> list[Output]:
+        """One for every partition of every topic that this sender writes to."""
+        headers = (self.header(batch, 0, watermark),)
+        return [Output(t, None, None, headers, p) for t, count in partitions.items() for p in range(count)]
+
+
+class Origins:
+    """High-water and watermark of every sender of one topic partition. Changed by `admit` and `hear`.
+
+    An expected sender that never spoke holds the watermark at NOTHING_YET; one that said NEVER is left out. A sender
+    that nobody expects is deduplicated, and its watermark does not count.
+    """
+
+    def __init__(self, expected: Iterable[str]) -> None:
+        self._highwater: dict[bytes, int] = {}
+        self._watermarks: dict[bytes, int] = {sender.encode(): NOTHING_YET for sender in expected}
+        self._expected = frozenset(self._watermarks)
+
+    def admit(self, raw: bytes) -> bool:
+        """Whether the record with this origin header is new; False means that it has been read before."""
+        batch, index, watermark = _ORIGIN.unpack_from(raw)
+        sender = raw[_ORIGIN.size :]
+        position = (batch << 32) | index
+        if position <= self._highwater.get(sender, -1):
+            return False
+        self._highwater[sender] = position
+        self._move(sender, watermark)
+        return True
+
+    def hear(self, raw: bytes) -> None:
+        """Take a heartbeat."""
+        self._move(raw[_ORIGIN.size :], _ORIGIN.unpack_from(raw)[2])
+
+    def _move(self, sender: bytes, watermark: int) -> None:
+        before = self._watermarks.get(sender, NOTHING_YET)
+        if before == NEVER:
+            moves = watermark < NEVER  # an empty partition that is no longer empty takes part again
+        else:
+            moves = watermark > before and (watermark < NEVER or before == NOTHING_YET)  # a former owner's late NEVER
+        if moves:
+            self._watermarks[sender] = watermark
+
+    def watermark(self) -> int:
+        """The minimum over the expected senders, in ms; NEVER if none of them will ever speak."""
+        return min((self._watermarks[sender] for sender in self._expected), default=NEVER)
+
+    def dump(self) -> dict[str, list[int]]:
+        """Sender -> [high-water, watermark], for the partition's record."""
+        senders = self._highwater.keys() | self._watermarks.keys()
+        return {s.decode(): [self._highwater.get(s, -1), self._watermarks.get(s, NOTHING_YET)] for s in sorted(senders)}
+
+    def load(self, dumped: Mapping[str, Sequence[int]]) -> None:
+        for sender, (highwater, watermark) in dumped.items():
+            self._highwater[sender.encode()] = highwater
+            self._watermarks[sender.encode()] = watermark

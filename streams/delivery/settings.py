@@ -1,0 +1,51 @@
+"""How a task behaves, and the three reasons for which it refuses to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.delivery.clock import ClockSettings
+
+
+class Fenced(Exception):
+    """Somebody else has written to our changelog: give the partition up without publishing, or end the process."""
+
+
+class UnknownDefinition(Exception):
+    """The partition is kept under a definition that this worker does not have."""
+
+
+class InputTruncated(Exception):
+    """An input topic ends before what was already applied: it was deleted, or another topic has its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """How a task behaves. Times in ms.
+
+    heartbeats         re-keyed topics that this task writes to, and their partition counts; outputs there get an origin
+    topic_ids          input topic -> what identifies it even when its name is used again; the name where it is missing
+    definition         identity of the definition in force, kept in the partition's record
+    accepts            other definitions whose partitions may be taken over; None = any
+    checkpoint_every   entities without outputs are written at least this often, so a busy key costs one record a second
+    checkpoint_events  ... and after this many records: the most that a crash makes us read again
+    write_slice        entities written by one Work of a checkpoint: 1,000 take a few ms
+    timer_slice        timers fired by one Work, for the same reason
+    heartbeat_every    while behind; a tenth of it when caught up, where it decides how long accounts wait
+    refresh_every      an idle owner writes its record this often, to notice a zombie well within compaction's lag
+    save_watermark     a quiet partition's clock is saved when it has moved by this much: what a crash sets it back
+    """
+
+    heartbeats: Mapping[str, int] = field(default_factory=dict)
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    definition: str = ""
+    accepts: frozenset[str] | None = None
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    checkpoint_every: int = 1_000
+    checkpoint_events: int = 50_000
+    write_slice: int = 1_000
+    timer_slice: int = 500
+    heartbeat_every: int = 1_000
+    refresh_every: int = 600_000
+    save_watermark: int = 10_000

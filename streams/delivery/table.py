@@ -1,0 +1,238 @@
+"""The memory of one partition: its entities and the records beside them, as the changelog made them durable.
+
+An entity stays bytes until it is touched. Recovery keeps whatever the newest generation wrote last, ignores what a
+former owner (a zombie) wrote after a later claim, and remembers the keys it has to write again for that reason:
+compaction would otherwise keep the zombie's value only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Generic
+
+from streams.delivery import record as rec
+from streams.delivery.contracts import NEVER, E, Logic, Output
+
+Change = tuple[bytes, bytes | None]
+"""One changelog record: key and value, None to delete."""
+
+
+class Cell(Generic[E]):
+    """An entity that has been touched.
+
+    entity   what the logic keeps; None once it has ended and nothing has begun anew
+    applied  last offset taken of each input topic, -1 for none
+    pending  records beside it that are not written yet
+    durable  whether the changelog has a record of it
+    """
+
+    __slots__ = ("applied", "durable", "entity", "pending")
+
+    def __init__(self, entity: E | None, applied: list[int], durable: bool) -> None:
+        self.entity = entity
+        self.applied = applied
+        self.pending: dict[bytes, bytes | None] | None = None
+        self.durable = durable
+
+
+class BesideView:
+    """What a logic sees of the records beside the entity it is advancing."""
+
+    __slots__ = ("names",)
+
+    def __init__(self) -> None:
+        self.names: dict[bytes, bytes] | None = None
+
+    def get(self, name: bytes) -> bytes | None:
+        return None if self.names is None else self.names.get(name)
+
+
+class Table(Generic[E]):
+    """Entities by key; reads the changelog, and encodes what is to be appended to it."""
+
+    def __init__(self, logic: Logic[E]) -> None:
+        self._logic = logic
+        self.inputs = 0  # how many input topics entity records tell apart
+        self.entities: dict[bytes, bytes | Cell[E]] = {}
+        self.beside: dict[bytes, dict[bytes, bytes]] = {}
+        self.partition_record: bytes | None = None
+        self.generation = 0  # the highest read so far
+        self._writer = 0  # generation of the last record that had a value
+        self._stale: set[bytes] = set()
+
+    def restore(self, records: Iterable[Change]) -> None:
+        """Read changelog records in offset order. May be called again with later ones."""
+        for key, value in records:
+            if value is not None:
+                self._writer = rec.generation_of(value)
+            if self._writer < self.generation:
+                self._stale.add(key)
+                continue
+            self.generation = self._writer
+            self._stale.discard(key)
+            self._keep(key, value)
+
+    def _keep(self, key: bytes, value: bytes | None) -> None:
+        space = key[:2]
+        if space == b"e:":
+            if value is None:
+                self.entities.pop(key[2:], None)
+            else:
+                self.entities[key[2:]] = value
+        elif space == b"b:":
+            self._keep_beside(*rec.split_beside_key(key), value)
+        elif space == b"p:":
+            self.partition_record = value
+
+    def _keep_beside(self, key: bytes, name: bytes, value: bytes | None) -> None:
+        if value is not None:
+            self.beside.setdefault(key, {})[name] = rec.tagged_body(value)
+        elif key in self.beside:
+            self.beside[key].pop(name, None)
+
+    def restored(self) -> Iterator[tuple[bytes, rec.Header, bytes]]:
+        """(key, header, value) of every entity, once all is read; those that had ended lose what was beside them."""
+        for key, value in self.entities.items():
+            assert isinstance(value, bytes)
+            header = rec.header_of(value)
+            if header.flags & rec.ENDED:
+                for name in self.beside.pop(key, ()):
+                    self._stale.add(rec.beside_key(key, name))
+            yield key, header, value
+
+    def repairs(self, generation: int) -> list[list[Change]]:
+        """Groups that write again, in this generation's name, every key that a zombie wrote after a later claim."""
+        marker = (rec.CLAIM_KEY, rec.encode_tagged(generation))
+        keys = sorted(self._stale - {rec.CLAIM_KEY})
+        self._stale.clear()
+        return [[marker, (key, self._durable_value(key, generation))] for key in keys]
+
+    def _durable_value(self, key: bytes, generation: int) -> bytes | None:
+        space, value = key[:2], None
+        if space == b"e:":
+            kept = self.entities.get(key[2:])
+            value = kept if isinstance(kept, bytes) else None
+        elif space == b"b:":
+            entity, name = rec.split_beside_key(key)
+            body = self.beside.get(entity, {}).get(name)
+            return None if body is None else rec.encode_tagged(generation, body)
+        elif space == b"p:":
+            value = self.partition_record
+        return None if value is None else rec.with_generation(value, generation)
+
+    def cell(self, key: bytes) -> Cell[E]:
+        """The entity, decoded at its first touch, or a fresh one. After it `cell.entity` is never None."""
+        kept = self.entities.get(key)
+        if isinstance(kept, bytes):
+            kept = self._load(key, kept)
+            self.entities[key] = kept
+        elif kept is None:
+            kept = Cell(None, [-1] * self.inputs, durable=False)
+            self.entities[key] = kept
+        if kept.entity is None:
+            kept.entity = self._logic.new(key)
+        return kept
+
+    def touched(self, key: bytes) -> Cell[E]:
+        """The entity, which has been decoded before."""
+        kept = self.entities[key]
+        assert isinstance(kept, Cell)
+        return kept
+
+    def took(self, key: bytes, index: int, offset: int) -> None:
+        """Everything of this input up to `offset` that concerns the entity has been applied to it."""
+        self.touched(key).applied[index] = offset
+
+    def _load(self, key: bytes, value: bytes) -> Cell[E]:
+        header = rec.header_of(value)
+        ended = header.flags & rec.ENDED
+        entity = None if ended else self._logic.load(key, rec.payload_of(value, header))
+        return Cell(entity, self._applied(header), durable=True)
+
+    def _applied(self, header: rec.Header) -> list[int]:
+        applied = [-1] * self.inputs
+        for index, offset in header.applied:
+            applied[index] = offset
+        return applied
+
+    def applied(self, key: bytes, index: int) -> int:
+        """Last offset of this input that the entity has taken, -1 for none; decodes nothing but the header."""
+        kept = self.entities.get(key)
+        if kept is None:
+            return -1
+        applied = self._applied(rec.header_of(kept)) if isinstance(kept, bytes) else kept.applied
+        return applied[index]
+
+    def deadline(self, key: bytes) -> int:
+        """When the entity is due, in ms; NEVER when it has no timer or is gone."""
+        kept = self.entities.get(key)
+        if kept is None:
+            return NEVER
+        if isinstance(kept, bytes):
+            return rec.header_of(kept).deadline
+        return NEVER if kept.entity is None else self._logic.deadline(kept.entity)
+
+    def put_beside(self, key: bytes, cell: Cell[E], changes: list[tuple[bytes, bytes | None]]) -> None:
+        names = self.beside.setdefault(key, {})
+        if cell.pending is None:
+            cell.pending = {}
+        for name, value in changes:
+            cell.pending[name] = value
+            if value is None:
+                names.pop(name, None)
+            else:
+                names[name] = value
+
+    def write(
+        self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
+    ) -> list[Change]:
+        """The group that makes an entity durable as it is now: its record, and what changed beside it."""
+        entity = cell.entity
+        assert entity is not None
+        outbox = rec.encode_outbox(outputs) if outputs else b""
+        deadline, payload = self._logic.deadline(entity), self._logic.dump(entity)
+        if not (payload or outputs or cell.durable):
+            del self.entities[key]  # nothing came of it
+            return []
+        value = rec.encode_entity(generation, batch, deadline, cell.applied, payload, outbox)
+        group: list[Change] = [(rec.entity_key(key), value)]
+        if cell.pending:
+            group += self._beside_changes(key, cell.pending, generation)
+        cell.pending, cell.durable = None, True
+        return group
+
+    def _beside_changes(self, key: bytes, changes: dict[bytes, bytes | None], generation: int) -> Iterator[Change]:
+        for name, body in changes.items():
+            yield rec.beside_key(key, name), None if body is None else rec.encode_tagged(generation, body)
+
+    def end(
+        self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
+    ) -> list[list[Change]]:
+        """Groups that end an entity. A mark with the applied offsets stays, or re-read events would begin it again."""
+        outbox = rec.encode_outbox(outputs) if outputs else b""
+        mark = rec.encode_entity(generation, batch, NEVER, cell.applied, b"", outbox, ended=True)
+        marker = (rec.CLAIM_KEY, rec.encode_tagged(generation))
+        names = list(self.beside.pop(key, {}).keys() | (cell.pending or {}).keys())
+        groups: list[list[Change]] = [[(rec.entity_key(key), mark)]]
+        for start in range(0, len(names), NAMES_A_GROUP):
+            chunk = names[start : start + NAMES_A_GROUP]
+            groups.append([marker, *((rec.beside_key(key, name), None) for name in chunk)])
+        cell.entity, cell.pending, cell.durable = None, None, True
+        return groups
+
+    def bury(self, key: bytes, generation: int) -> list[list[Change]]:
+        """Delete an ended entity's mark; nothing when something has begun anew under its key."""
+        kept = self.entities.get(key)
+        alive = kept.entity is not None if isinstance(kept, Cell) else not _ended(kept)
+        if kept is None or alive:
+            return []
+        del self.entities[key]
+        return [[(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]]
+
+
+def _ended(value: bytes | None) -> bool:
+    return value is not None and bool(rec.header_of(value).flags & rec.ENDED)
+
+
+NAMES_A_GROUP = 2_000
+"""Deletions in one group: about 150 kB, well below the 1 MB that a broker takes as one batch."""

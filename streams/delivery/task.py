@@ -1,0 +1,410 @@
+"""A task: one partition of one logic. It computes what must become durable, what to publish and what to commit.
+
+No IO, no clock, no randomness: records and the time go in, Work comes out. `docs/guarantee.md` says why.
+
+Life of a task, as the shell drives it:
+
+    task = Task(logic, partition, inputs, generation, sender, expected_origins, settings)
+    position = 0
+    while True:                                   # nobody may have written between our reading and our claim
+        task.restore(changelog records from position on, as (key, value)); position = the changelog's end
+        base = append(task.claim())
+        if task.claimed(base, position): break
+    do(task.restored())                           # re-sends what may not have been published
+    task.check_inputs(end offsets)
+    ... do(task.process(...)), do(task.tick(...))
+    do(task.drain())                              # revocation, SIGTERM
+
+`do(work)`: append each group of `work.changelog`, calling `task.appended(base offset, number of records)` for each
+Kafka record batch; produce `work.outputs`; `task.acknowledged(work)`; commit `work.commit`. Works are done one after the
+other, in the order in which they were computed; computing the next one meanwhile is allowed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Generic
+
+import orjson
+
+from streams.delivery import record as rec
+from streams.delivery.checkpoint import Checkpoint
+from streams.delivery.contracts import NEVER, NOTHING_YET, E, Logic, Output, Record, Work
+from streams.delivery.inbox import Inbox
+from streams.delivery.inputs import Input
+from streams.delivery.origins import Stamp
+from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
+from streams.delivery.table import BesideView, Change, Table
+from streams.delivery.timers import Timers
+
+__all__ = ["Fenced", "InputTruncated", "Task", "TaskSettings", "UnknownDefinition"]
+
+
+class Task(Generic[E]):
+    """One partition of one logic.
+
+    logic             how records are read and entities advance
+    partition         number of the partition, the same in every input topic
+    inputs            input topics
+    generation        of the consumer group; claims are numbered from it upwards
+    sender            names this partition to receivers: `<name and changelog id>/<partition>`
+    expected_origins  for each re-keyed input topic, the senders whose watermarks count; the other inputs are sources
+
+    counts            what happened, by (name, label); the shell reads and clears it
+    watermark         event time (ms) up to which this partition has been read; it never goes back
+    backlog           timers are due that did not fit in the last slice: call `tick` again soon
+    """
+
+    def __init__(
+        self,
+        logic: Logic[E],
+        partition: int,
+        inputs: tuple[str, ...],
+        generation: int,
+        sender: str,
+        expected_origins: Mapping[str, Collection[str]],
+        settings: TaskSettings | None = None,
+    ) -> None:
+        settings = settings or TaskSettings()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.watermark = NOTHING_YET
+        self.backlog = False
+        self.generation = generation
+        self._logic = logic
+        self._partition = partition
+        self._settings = settings
+        self._stamp = Stamp(sender)
+        self._inputs = {t: self._input(t, expected_origins.get(t)) for t in inputs}
+        self._by_index: list[Input | None] = []
+        self._names: list[str] = []  # of input topics, past ones too: their index is what entity records hold
+        self._past_inputs: dict[str, Any] = {}
+        self._table: Table[E] = Table(logic)
+        self._timers = Timers(self._table.deadline)
+        self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
+        self._inbox = Inbox(logic.read, self._table.applied, frozenset(settings.heartbeats), self.counts)
+        self._view = BesideView()
+        self._batch = self._acked = 0
+        self._outputs: list[Output] = []
+        self._published: dict[bytes, list[tuple[int, Output]]] = {}
+        self._ends: set[bytes] = set()
+        self._idle = False  # no input will ever bring anything
+        self._announced = NOTHING_YET
+        self._told = NOTHING_YET  # the watermark of the last heartbeat
+        self._told_at = 0
+        self._saved_watermark = NOTHING_YET
+        self._end: int | None = None  # of the changelog, as far as we have written it
+
+    def _input(self, topic: str, senders: Collection[str] | None) -> Input:
+        settings = self._settings
+        return Input(topic, settings.topic_ids.get(topic, topic), self._partition, senders, settings.clock)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Next offset to read of each input topic, as far as it is known."""
+        return {topic: source.position for topic, source in self._inputs.items() if source.position >= 0}
+
+    @property
+    def entities(self) -> int:
+        return len(self._table.entities)
+
+    @property
+    def timers(self) -> int:
+        return len(self._timers)
+
+    # --- taking over -------------------------------------------------------------------------------------------------
+
+    def restore(self, records: Iterable[Change]) -> None:
+        """Read (key, value) of changelog records in offset order, in bulk; may be called again with later ones."""
+        self._table.restore(records)
+
+    def claim(self) -> Work:
+        """A record that says: from here on the partition is ours. What a former owner appends after it is ignored."""
+        self.generation = max(self.generation, self._table.generation + 1)
+        return Work(0, [[(rec.CLAIM_KEY, rec.encode_tagged(self.generation))]], [], None)
+
+    def claimed(self, base_offset: int, position: int) -> bool:
+        """The claim was appended at `base_offset`; we had restored up to `position`, the changelog's end at that time.
+
+        False: somebody wrote in between; restore the records from `position` on (our claim included) and claim again.
+        """
+        if base_offset != position:
+            return False
+        self._end = base_offset + 1
+        return True
+
+    def restored(self) -> Work:
+        """All is read and claimed: arm timers, undo what a zombie wrote over, re-send what may be unpublished."""
+        batch, added = self._load_partition()
+        outboxes: list[tuple[bytes, rec.Header]] = []
+        for key, header, value in self._table.restored():
+            self._take_over(key, header)
+            batch = max(batch, header.batch)
+            if header.flags & rec.HAS_OUTBOX:
+                outboxes.append((value, header))
+        self._batch = self._acked = batch
+        changelog = self._table.repairs(self.generation)
+        if added:  # before any record that uses their numbers
+            changelog.append([self._partition_record(self._snapshot())])
+        return Work(batch, changelog, self._open(outboxes), None)
+
+    def _open(self, outboxes: list[tuple[bytes, rec.Header]]) -> list[Output]:
+        """Outputs of the last batch in the changelog. Those before it were acknowledged, or it would not be there."""
+        last = (rec.outbox_of(value, header) for value, header in outboxes if header.batch == self._batch)
+        outputs = [output for _, output in sorted(chain.from_iterable(last), key=itemgetter(0))]
+        self.counts["resent", self._logic.name] += len(outputs)
+        return outputs
+
+    def _take_over(self, key: bytes, header: rec.Header) -> None:
+        if header.flags & rec.ENDED:
+            self._checkpoint.ended(key)
+        self._timers.arm(key, header.deadline)
+        for index, offset in header.applied:
+            source = self._by_index[index]
+            if source is not None and offset > source.replay_end:
+                source.replay_end = offset
+
+    def _load_partition(self) -> tuple[int, bool]:
+        """Take the partition's own record: (its batch number, whether there are inputs that it does not name)."""
+        value = self._table.partition_record
+        batch, raw = (0, b"{}") if value is None else rec.decode_partition(value)
+        kept = orjson.loads(raw)
+        if kept:
+            self._check_definition(kept["definition"])
+            self.watermark = self._saved_watermark = kept["watermark"]
+        stored = kept.get("names", [])
+        self._past_inputs = dict(kept.get("inputs", {}))
+        identities = [source.identity for source in self._inputs.values()]
+        self._names = stored + [name for name in identities if name not in stored]
+        for source in self._inputs.values():
+            source.index = self._names.index(source.identity)
+            if source.identity in self._past_inputs:
+                source.load(self._past_inputs.pop(source.identity))
+        by_name = {source.identity: source for source in self._inputs.values()}
+        self._by_index = [by_name.get(name) for name in self._names]
+        self._table.inputs = len(self._names)
+        return batch, len(self._names) > len(stored)
+
+    def _check_definition(self, kept: str) -> None:
+        accepts = self._settings.accepts
+        if kept != self._settings.definition and accepts is not None and kept not in accepts:
+            raise UnknownDefinition(
+                f"{self._logic.name}, partition {self._partition}, is kept under definition {kept!r}, and this worker "
+                f"has {self._settings.definition!r}: start it with the definition that the partition is kept under"
+            )
+
+    def check_inputs(self, ends: Mapping[str, int]) -> None:
+        """Compare with the end offset of each input topic, after `restored`. Raises InputTruncated."""
+        for topic, end in ends.items():
+            source = self._inputs[topic]
+            known = max(source.position, source.replay_end + 1)
+            if end < known:
+                raise InputTruncated(
+                    f"{topic}, partition {self._partition}, ends at {end}, but it was applied up to {known}: it was "
+                    "deleted and created again. Give it another name, or reset this application's state"
+                )
+
+    # --- working -----------------------------------------------------------------------------------------------------
+
+    def process(self, topic: str, records: Sequence[Record], now: int, caught_up: bool) -> Work:
+        """Take records of one input topic, in offset order. `caught_up`: they end where the topic ends, for now."""
+        self._begin(now)
+        source = self._inputs[topic]
+        touched, sent_on = self._inbox.take(source, records, self._announced)
+        self._outputs += sent_on
+        self._checkpoint.read(len(records))
+        self._read_clock()
+        last, index = source.position - 1, source.index
+        for key, inputs in touched.items():
+            self._advance(key, inputs, now)
+            self._table.took(key, index, last)
+        self._fire(now, self._settings.timer_slice + len(records))
+        return self._finish(now, caught_up, max(self._settings.write_slice, len(records)))
+
+    def tick(self, now: int, caught_up: Collection[str], empty: Collection[str] = ()) -> Work | None:
+        """Let time pass: call it every 20 to 100 ms, and at once while `backlog`. None when there is nothing to do.
+
+        caught_up  input topics of which all that exists has been processed and that we do not hold back
+        empty      input topics known to hold no record in this partition
+        """
+        for topic, source in self._inputs.items():
+            source.empty = topic in empty
+            if source.origins is None:
+                source.clock.tick(now, topic in caught_up)
+        self._read_clock()
+        all_caught_up = len(caught_up) == len(self._inputs)
+        if not self._anything_to_do(now, all_caught_up):
+            return None
+        self._begin(now)
+        self._fire(now, self._settings.timer_slice)
+        return self._finish(now, all_caught_up, self._settings.write_slice)
+
+    def drain(self, now: int) -> Work:
+        """The last work before the partition is given up: everything written, everything committed.
+
+        Call it when all earlier works are done, so that nothing it covers is unpublished.
+        """
+        if self._acked != self._batch:
+            raise RuntimeError(f"drain() was called while batch {self._batch} is not acknowledged: finish it first")
+        self._batch += 1
+        self._checkpoint.begin(now, self._snapshot(), self.positions)
+        return self._finish(now, True, 2**62)
+
+    def _anything_to_do(self, now: int, caught_up: bool) -> bool:
+        if self.watermark > NOTHING_YET and self._timers.oldest(self.watermark) <= self.watermark:
+            return True
+        self._announce()
+        return self._checkpoint.running or self._checkpoint.due(now) or self._heartbeat_due(now, caught_up)
+
+    def _begin(self, now: int) -> None:
+        """A new batch. A checkpoint begins before its records are read: see `checkpoint`."""
+        self._batch += 1
+        if self._checkpoint.due(now):
+            self._checkpoint.begin(now, self._snapshot(), self.positions)
+
+    def _finish(self, now: int, caught_up: bool, writes: int) -> Work:
+        changelog = self._write_published()
+        commit = self._write_checkpoint(changelog, writes)
+        self._announce()
+        outputs, self._outputs = self._outputs, []
+        if self._heartbeat_due(now, caught_up):
+            outputs += self._stamp.heartbeats(self._settings.heartbeats, self._batch, self._announced)
+            self._told, self._told_at = self._announced, now
+        return Work(self._batch, changelog, outputs, commit)
+
+    # --- entities ----------------------------------------------------------------------------------------------------
+
+    def _advance(self, key: bytes, inputs: list[Any], now: int) -> None:
+        cell = self._table.cell(key)
+        entity = cell.entity
+        assert entity is not None
+        self._view.names = self._table.beside.get(key)
+        outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
+        if beside:
+            self._table.put_beside(key, cell, beside)
+        if outputs or ended:
+            self._publish(key, outputs)
+        else:
+            self._checkpoint.touched(key)
+        if ended:
+            self._ends.add(key)
+            self._timers.disarm(key)
+        else:
+            self._arm(key, self._logic.deadline(entity))
+
+    def _arm(self, key: bytes, deadline: int) -> None:
+        if deadline > self.watermark:
+            self._timers.arm(key, deadline)
+        else:  # against the contract; armed again it would fire for ever
+            self.counts["timer_stuck", self._logic.name] += 1
+
+    def _publish(self, key: bytes, outputs: list[Output]) -> None:
+        """Number the outputs and keep them for the entity's outbox."""
+        outbox = self._published.setdefault(key, [])
+        for output in outputs:
+            index = len(self._outputs)
+            if output.topic in self._settings.heartbeats:
+                # The watermark of the batch before: more may follow in this one, and time passes only after it.
+                output = self._stamp.output(output, self._batch, index, self._announced)
+            outbox.append((index, output))
+            self._outputs.append(output)
+
+    def _write_published(self) -> list[list[Change]]:
+        changelog: list[list[Change]] = []
+        for key, outbox in self._published.items():
+            cell = self._table.touched(key)
+            if key in self._ends:
+                changelog += self._table.end(key, cell, self.generation, self._batch, outbox)
+                self._checkpoint.ended(key)
+            else:
+                changelog.append(self._table.write(key, cell, self.generation, self._batch, outbox))
+                self._checkpoint.written(key)
+        self._published, self._ends = {}, set()
+        return changelog
+
+    # --- checkpoints -------------------------------------------------------------------------------------------------
+
+    def _write_checkpoint(self, changelog: list[list[Change]], writes: int) -> dict[str, int] | None:
+        """Append this slice of the checkpoint; after the last one, its snapshot. What may be committed then."""
+        for key in self._checkpoint.take(writes):
+            changelog.append(self._table.write(key, self._table.touched(key), self.generation, self._batch, []))
+        finished = self._checkpoint.finish()
+        if finished is None:
+            return None
+        snapshot, commit, bury = finished
+        changelog.append([self._partition_record(snapshot)])  # after all that it covers
+        for key in bury:
+            changelog += self._table.bury(key, self.generation)
+        return commit
+
+    def _partition_record(self, snapshot: bytes) -> Change:
+        return rec.PARTITION_KEY, rec.encode_partition(self.generation, self._batch, snapshot)
+
+    def _snapshot(self) -> bytes:
+        self._saved_watermark = self.watermark
+        inputs = {source.identity: source.dump() for source in self._inputs.values()}
+        kept = {
+            "definition": self._settings.definition,
+            "names": self._names,
+            "watermark": self.watermark,
+            "inputs": self._past_inputs | inputs,
+        }
+        return orjson.dumps(kept)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def _read_clock(self) -> None:
+        """The partition's time is that of its slowest input; it never goes back."""
+        at = min(source.watermark() for source in self._inputs.values())
+        self._idle = at == NEVER
+        if self.watermark < at < NEVER:
+            self.watermark = at
+        if self.watermark - self._saved_watermark >= self._settings.save_watermark:
+            self._checkpoint.moved()
+
+    def _fire(self, now: int, limit: int) -> None:
+        """Advance entities whose timers are due, oldest first."""
+        if self.watermark == NOTHING_YET:
+            return
+        for _ in range(limit):
+            due = self._timers.pop(self.watermark)
+            if due is None:
+                break
+            self.counts["fired", self._logic.name] += 1
+            self._advance(due[1], [], now)
+        self.backlog = self._timers.oldest(self.watermark) <= self.watermark
+
+    def _announce(self) -> None:
+        """What receivers may rely on: nothing earlier will follow, timers that are still to fire included."""
+        if self._idle:
+            self._announced = NEVER
+        elif self.watermark > NOTHING_YET:
+            safe = min(self.watermark, self._timers.oldest(self.watermark) - 1)
+            if self._announced == NEVER or safe > self._announced:
+                self._announced = safe
+
+    def _heartbeat_due(self, now: int, caught_up: bool) -> bool:
+        if self._announced in (self._told, NOTHING_YET) or not self._settings.heartbeats:
+            return False
+        every = self._settings.heartbeat_every
+        return now - self._told_at >= (every // 10 if caught_up else every)
+
+    # --- what the shell reports --------------------------------------------------------------------------------------
+
+    def appended(self, base_offset: int, count: int) -> None:
+        """`count` records were appended from `base_offset` on. Raises Fenced when they do not continue our last ones.
+
+        It is also raised in the rightful owner when a zombie has written in between: taking over again repairs that.
+        """
+        if base_offset != self._end:
+            raise Fenced(
+                f"{self._logic.name}, partition {self._partition}: appended at {base_offset} instead of {self._end}; "
+                f"somebody else writes to the changelog (we are generation {self.generation})"
+            )
+        self._end = base_offset + count
+
+    def acknowledged(self, work: Work) -> None:
+        """All outputs of this work are on their topics."""
+        self._acked = work.batch

@@ -25,8 +25,8 @@ from streams.journey.selections import Hit, Reader, Selections
 from streams.journey.state import State
 from streams.journey.terms import Terms
 
-AWAKE = 90 * DAY
-"""An account that nothing has been heard of for so long is no longer written down every day: its numbers stand still."""
+AWAKE = 35 * DAY
+"""An account that nothing was heard of for so long is not written down every day any more: a month's windows are empty."""
 
 
 class Change(NamedTuple):

@@ -73,7 +73,7 @@ class State:
                 self.reached, self.holds, self.signals, self.alerts, self.attrs, self.accounts, self.home, self.told,
                 self.level, self.admin, self.rollups, self.ended,
             ],
-            orjson.OPT_NON_STR_KEYS,
+            option=orjson.OPT_NON_STR_KEYS,
         )  # fmt: skip
 
 

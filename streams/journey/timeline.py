@@ -57,7 +57,7 @@ class Entity:
         self.key = key
         self.head: State | None = None
         self.settled = b""
-        self.settled_to = -1  # inputs before this instant are settled, ms
+        self.settled_to = -1  # the instant that the settled state was folded to, ms
         self.recent: list[Input] = []
         self.pending: list[Input] = []
         self.overlay: dict[str, Member] = {}
@@ -132,24 +132,28 @@ class Timeline:
         """Take inputs, fire what is due at or before `until` (ms of event time), settle what is beyond the grace period."""
         tally = Tally([], [], {})
         self.wake(e, settled)
-        self._settle(e, until - self.grace, tally)
-        fresh = self._accept(e, inputs, until)
+        fresh = self._accept(e, inputs)
         order = [i for i in fresh if not isinstance(i, Retract)]
         if fresh and (len(order) < len(fresh) or self._disturbs(e, order)):
             self._correct(e, fresh, order, until, Overlay(tally.members, settled), tally)
         else:
-            out = Out(e.key)
-            head = self._head(e)
-            members = Overlay(e.overlay, Overlay(tally.members, settled))
-            for item in order:
-                self._take(head, item, members, out)
-            e.recent += order
-            self.fold.until(head, until, out)
-            tally.changes.extend(out.changes)
-            tally.days.extend(out.days)
+            self._append(e, order, until, settled, tally)
+        self._settle(e, until - self.grace, tally)
         if len(e.recent) > RECENT:
             self._overflow(e, until - self.grace, settled, tally)
         return tally
+
+    def _append(self, e: Entity, order: list[Input], until: int, settled: Members, tally: Tally) -> None:
+        """Fold inputs that are newer than all before; settle on the way what is beyond the grace period already."""
+        out, head, boundary = Out(e.key), self._head(e), until - self.grace
+        for item in order:
+            if item.t >= boundary and e.recent and e.recent[-1].t < boundary:
+                self._settle(e, boundary, tally)
+            self._take(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
+            e.recent.append(item)
+        self.fold.until(head, until, out)
+        tally.changes.extend(out.changes)
+        tally.days.extend(out.days)
 
     def deadline(self, e: Entity) -> int:
         """The instant of event time from which `advance` has something to do without inputs."""
@@ -168,8 +172,8 @@ class Timeline:
 
     # --- accepting ---------------------------------------------------------------------------------------------------
 
-    def _accept(self, e: Entity, inputs: list[Input | Retract], until: int) -> list[Input | Retract]:
-        """Without duplicates, late ones moved to now, in order."""
+    def _accept(self, e: Entity, inputs: list[Input | Retract]) -> list[Input | Retract]:
+        """Without duplicates, in order; those that belong before what has settled are late, and moved to now."""
         fresh: list[Input | Retract] = []
         for item in inputs:
             if isinstance(item, Retract):
@@ -179,10 +183,9 @@ class Timeline:
                     self._count("late", "retraction")
             elif self._known(e, item) or any(item.id == other.id for other in fresh):
                 self._count("duplicate", "input")
-            elif item.t < max(until - self.grace, e.settled_to):
+            elif item.t < e.settled_to:
                 self._count("late", "input")
-                now = e.head.now if e.head is not None else -1
-                fresh.append(item._replace(t=max(now, item.t)))
+                fresh.append(item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1)))
             else:
                 fresh.append(item)
         if len(fresh) > 1:
@@ -247,7 +250,7 @@ class Timeline:
         self._mark_seen(e, e.recent)
         tally.members.update(e.overlay)
         e.overlay = {}
-        e.settled, e.settled_to, e.recent = e.head.dump(), boundary, []
+        e.settled, e.settled_to, e.recent = e.head.dump(), e.head.now, []
 
     def _overflow(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
         """Too many recent inputs: settle the older half, and what is beyond the grace period anyway."""

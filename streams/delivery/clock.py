@@ -61,7 +61,7 @@ class SourceClock:
         self._quiet_since = None
 
     def tick(self, now: int, caught_up: bool) -> bool:
-        """Let a quiet partition's time go on; whether it moved. `caught_up`: read to its end, and not held back by us."""
+        """Let a quiet partition's time go on; whether it did. `caught_up`: at its end, not held back by us."""
         if not caught_up or not self._settings.wall or self._lag >= self._settings.live_within:
             self._quiet_since = None
             return False

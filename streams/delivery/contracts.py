@@ -1,4 +1,4 @@
-"""What delivery asks of a journey logic below it and promises to the Kafka shell above it. Values and protocols only."""
+"""What delivery asks of a journey logic below it and promises to the Kafka shell above. Values and protocols only."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ Life of a task, as the shell drives it:
     do(task.drain())                              # revocation, SIGTERM
 
 `do(work)`: append each group of `work.changelog`, calling `task.appended(base offset, number of records)` for each
-Kafka record batch; produce `work.outputs`; `task.acknowledged(work)`; commit `work.commit`. Works are done one after the
-other, in the order in which they were computed; computing the next one meanwhile is allowed.
+Kafka record batch; produce `work.outputs`; `task.acknowledged(work)`; commit `work.commit`. Works are done one after
+the other, in the order in which they were computed; computing the next one meanwhile is allowed.
 """
 
 from __future__ import annotations

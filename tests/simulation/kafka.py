@@ -1,0 +1,76 @@
+"""A Kafka small enough to simulate: logs with offsets and compaction, and one consumer group with generations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streams.delivery.contracts import Output, Record
+from streams.delivery.table import Change
+
+
+class IllegalGeneration(Exception):
+    """A commit from a member that is no longer in the group."""
+
+
+class Entry(NamedTuple):
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Log:
+    """One topic partition. Offsets go up, and may have gaps after compaction."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic, self.partition = topic, partition
+        self.entries: list[Record] = []
+        self.end = 0
+
+    def append(self, now: int, changes: list[Change]) -> int:
+        """Append a record batch, whole; its base offset."""
+        base = self.end
+        for key, value in changes:
+            self.put(now, key, value, ())
+        return base
+
+    def put(self, now: int, key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
+        self.entries.append(Record(self.topic, self.partition, self.end, now, key, value, headers))
+        self.end += 1
+
+    def read(self, position: int, limit: int) -> list[Record]:
+        """Records from `position` on, at most `limit`."""
+        if len(self.entries) == self.end:
+            return self.entries[position : position + limit]
+        found = (i for i, record in enumerate(self.entries) if record.offset >= position)
+        start = next(found, len(self.entries))
+        return self.entries[start : start + limit]
+
+    def compact(self, before: int) -> None:
+        """Keep only the last record of each key, among those that are older than `before`."""
+        last = {record.key: record.offset for record in self.entries}
+        self.entries = [r for r in self.entries if r.timestamp >= before or last[r.key] == r.offset]
+
+
+class Kafka:
+    """Topics of `partitions` partitions each, and the group's committed offsets."""
+
+    def __init__(self, partitions: int, topics: tuple[str, ...]) -> None:
+        self.partitions = partitions
+        self.logs = {(topic, p): Log(topic, p) for topic in topics for p in range(partitions)}
+        self.generation = 0
+        self.committed: dict[tuple[str, int], int] = {}
+
+    def home(self, key: bytes) -> int:
+        return key[-1] % self.partitions
+
+    def produce(self, now: int, output: Output) -> None:
+        partition = self.home(output.key or b"\0") if output.partition is None else output.partition
+        self.logs[output.topic, partition].put(now, output.key, output.value, output.headers)
+
+    def commit(self, generation: int, partition: int, offsets: dict[str, int]) -> None:
+        if generation != self.generation:
+            raise IllegalGeneration
+        for topic, offset in offsets.items():
+            self.committed[topic, partition] = offset

@@ -1,0 +1,186 @@
+"""The shell, simulated: lanes that drive tasks step by step, so that anything can happen between two steps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from streams.delivery.clock import ClockSettings
+from streams.delivery.contracts import Record, Work
+from streams.delivery.decode_task import DecodeTask
+from streams.delivery.settings import TaskSettings
+from streams.delivery.task import Task
+from tests.simulation.kafka import Kafka
+from tests.simulation.toys import CountingUsers, FoldingAccounts, route
+
+PARTITIONS = 2
+INPUTS = {"decode": ("raw",), "users": ("direct", "events"), "accounts": ("members",)}
+ENGINE = [(kind, partition) for kind in INPUTS for partition in range(PARTITIONS)]
+"""All lanes of the topology."""
+
+CLOCK = ClockSettings(wall=False)
+SENDERS = {
+    "events": [f"raw/{p}" for p in range(PARTITIONS)],
+    "members": [f"raw/{p}" for p in range(PARTITIONS)] + [f"users/{p}" for p in range(PARTITIONS)],
+}
+USERS = TaskSettings(
+    heartbeats={"members": PARTITIONS}, clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3,
+    timer_slice=2, heartbeat_every=50, refresh_every=500, save_watermark=50,
+)  # fmt: skip
+ACCOUNTS = TaskSettings(
+    clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3, timer_slice=2, refresh_every=500,
+    save_watermark=50,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of the guarantee; each can be switched off, to see that the simulation notices."""
+
+    task: type[Task[Any]] = Task
+    commit_after_checkpoint: bool = True
+    state_before_outputs: bool = True
+    one_batch_at_a_time: bool = True
+    whole_groups: bool = True
+    exclusive_claim: bool = True
+
+
+class Lane:
+    """One partition of one kind at one worker: computes ahead by at most two works, does them in order."""
+
+    def __init__(self, kind: str, partition: int, kafka: Kafka, rules: Rules, random: Random) -> None:
+        self.kind, self.partition, self.kafka, self.rules, self.random = kind, partition, kafka, rules, random
+        self.generation = kafka.generation
+        self.now = 0
+        self.ready = False
+        self.queue: deque[Work] = deque()
+        self.next: dict[str, int] = {}
+        self.task = self._task()
+        self.io = self._run()
+
+    def _task(self) -> Any:
+        if self.kind == "decode":
+            heartbeats = {"events": PARTITIONS, "members": PARTITIONS}
+            return DecodeTask(route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50)
+        sender = f"{self.kind}/{self.partition}"
+        logic, settings = (CountingUsers(), USERS) if self.kind == "users" else (FoldingAccounts(), ACCOUNTS)
+        inputs = INPUTS[self.kind]
+        senders = {topic: SENDERS[topic] for topic in inputs if topic in SENDERS}
+        return self.rules.task(logic, self.partition, inputs, self.generation, sender, senders, settings)  # type: ignore[arg-type]
+
+    # --- computing ---------------------------------------------------------------------------------------------------
+
+    def compute(self, limit: int) -> bool:
+        """Take a batch of at most `limit` records, or let time pass; whether there was anything to do."""
+        if not self.ready or len(self.queue) >= 2:
+            return False
+        waiting = [topic for topic in self.next if self.next[topic] < self._log(topic).end]
+        if waiting:
+            self.queue.append(self._process(self.random.choice(waiting), limit))
+            return True
+        work = self.task.tick(self.now, *self._quiet())
+        if work is not None:
+            self.queue.append(work)
+        return work is not None
+
+    def _quiet(self) -> tuple[Any, Any]:
+        empty = [topic for topic in self.next if self._log(topic).end == 0]
+        return (True, bool(empty)) if self.kind == "decode" else (list(self.next), empty)
+
+    def _process(self, topic: str, limit: int) -> Work:
+        log = self._log(topic)
+        records: list[Record] = log.read(self.next[topic], limit)
+        self.next[topic] = records[-1].offset + 1
+        work: Work = self.task.process(topic, records, self.now, self.next[topic] == log.end)
+        if not self.rules.commit_after_checkpoint:
+            self.kafka.commit(self.generation, self.partition, self.next)
+        return work
+
+    def _log(self, topic: str) -> Any:
+        return self.kafka.logs[topic, self.partition]
+
+    # --- doing -------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> Iterator[None]:
+        """Each `yield` is a moment at which the worker may be stalled or killed."""
+        if self.kind != "decode":
+            yield from self._take_over()
+        self.next = {topic: self.kafka.committed.get((topic, self.partition), 0) for topic in INPUTS[self.kind]}
+        self.ready = True
+        while True:
+            if self.queue:
+                yield from self.do(self.queue[0])
+                self.queue.popleft()
+            else:
+                yield
+
+    def _take_over(self) -> Iterator[None]:
+        changelog = self._log(f"{self.kind}-changelog")
+        position = 0
+        while True:
+            self.task.restore([(r.key, r.value) for r in changelog.read(position, 2**62)])
+            position = changelog.end
+            yield
+            base = changelog.append(self.now, self.task.claim().changelog[0])
+            if self.task.claimed(base, position) or not self.rules.exclusive_claim:
+                break
+            yield
+        yield from self.do(self.task.restored())
+
+    def do(self, work: Work) -> Iterator[None]:
+        if not self.rules.state_before_outputs:
+            yield from self._publish(work)
+        yield from self._append(work)
+        if self.rules.state_before_outputs:
+            if not self.rules.one_batch_at_a_time and len(self.queue) == 2 and work is self.queue[0]:
+                yield from self._append(self.queue[1])
+                self.queue[1] = self.queue[1]._replace(changelog=[])
+            yield from self._publish(work)
+        self.task.acknowledged(work)
+        if work.commit is not None:
+            yield
+            self.kafka.commit(self.generation, self.partition, work.commit)
+
+    def _append(self, work: Work) -> Iterator[None]:
+        groups = work.changelog
+        if not self.rules.whole_groups:
+            groups = [[change] for group in groups for change in group]
+        while groups:
+            count = self.random.randint(1, 4)
+            batch = [change for group in groups[:count] for change in group]
+            groups = groups[count:]
+            if batch:
+                base = self._log(f"{self.kind}-changelog").append(self.now, batch)
+                self.task.appended(base, len(batch))
+                yield
+
+    def _publish(self, work: Work) -> Iterator[None]:
+        outputs = work.outputs
+        while outputs:
+            count = self.random.randint(1, 4)
+            for output in outputs[:count]:
+                self.kafka.produce(self.now, output)
+            outputs = outputs[count:]
+            yield
+
+    def finish(self) -> None:
+        """Give the partition up in good order: all that was computed, then the drain."""
+        if not self.ready:
+            return
+        while self.queue:
+            next(self.io)
+        if self.kind != "decode":
+            for _ in self.do(self.task.drain(self.now)):
+                pass
+
+
+class Worker:
+    """A process with its lanes. A stalled one does nothing; when it wakes it does not know that it was gone."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[tuple[str, int], Lane] = {}
+        self.stalled_until = 0
+        self.zombie = False

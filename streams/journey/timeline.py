@@ -174,23 +174,28 @@ class Timeline:
 
     def _accept(self, e: Entity, inputs: list[Input | Retract]) -> list[Input | Retract]:
         """Without duplicates, in order; those that belong before what has settled are late, and moved to now."""
-        fresh: list[Input | Retract] = []
+        fresh: dict[str, Input | Retract] = {}
         for item in inputs:
             if isinstance(item, Retract):
-                if any(item.id == known.id for known in e.recent):
-                    fresh.append(item)
-                else:
-                    self._count("late", "retraction")
-            elif self._known(e, item) or any(item.id == other.id for other in fresh):
+                self._take_back(e, item, fresh)
+            elif isinstance(fresh.get(item.id), Retract):  # taken back and said again: as if nothing had been said
+                del fresh[item.id]
+            elif item.id in fresh or self._known(e, item):
                 self._count("duplicate", "input")
             elif item.t < e.settled_to:
                 self._count("late", "input")
-                fresh.append(item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1)))
+                fresh[item.id] = item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1))
             else:
-                fresh.append(item)
-        if len(fresh) > 1:
-            fresh.sort(key=lambda i: (i.t, i.id))
-        return fresh
+                fresh[item.id] = item
+        return sorted(fresh.values(), key=lambda i: (i.t, i.id)) if len(fresh) > 1 else list(fresh.values())
+
+    def _take_back(self, e: Entity, item: Retract, fresh: dict[str, Input | Retract]) -> None:
+        if item.id in fresh:
+            del fresh[item.id]
+        elif any(item.id == known.id for known in e.recent):
+            fresh[item.id] = item
+        else:
+            self._count("late", "retraction")
 
     def _known(self, e: Entity, item: Input) -> bool:
         for known in e.recent:

@@ -1,0 +1,228 @@
+"""The command line `journeys`: arguments in, exit codes out; what the commands do is in streams/commands and streams/worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.definition.errors import DefinitionErrors
+from schemas.definition.model import Definition
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Where each user and each account stands, now, and why.",
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+console = Console()
+errors = Console(stderr=True)
+
+SettingsPath = Annotated[Path | None, typer.Option("--settings", "-s", help="TOML file; JOURNEYS_* variables override it")]
+DefinitionPath = Annotated[Path, typer.Argument(help="a journey definition (YAML), or the name of a shipped one: saas, community")]
+Source = Annotated[str, typer.Option("--source", help="how the records are written: canonical, segment, …")]
+Until = Annotated[str | None, typer.Option("--until", help="end time here (RFC 3339 or epoch seconds), not at the last event")]
+
+
+def fail(message: str, code: int = 2) -> typer.Exit:
+    """Say what went wrong on stderr; `raise` what this returns."""
+    errors.print(f"[bold red]journeys:[/] {message}", highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+def definition_at(path: Path) -> Definition:
+    """The definition at a path, or the shipped one of that name; its errors end the command."""
+    from schemas.definition.parse import load
+
+    shipped = Path(__file__).parent.parent / "schemas" / "definitions" / f"{path}.yaml"
+    found = shipped if not path.exists() and shipped.exists() else path
+    if not found.exists():
+        raise fail(f"there is no definition {path}; shipped ones are saas and community")
+    try:
+        return load(found)
+    except DefinitionErrors as problems:
+        raise fail(str(problems)) from None
+
+
+def moment(text: str | None) -> int | None:
+    """A time given on the command line, ms."""
+    from schemas.time import parse_time
+
+    if text is None:
+        return None
+    at = parse_time(float(text) if text.replace(".", "", 1).isdigit() else text)
+    if at is None:
+        raise fail(f"--until {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
+    return at
+
+
+@app.command()
+def demo(
+    data: Annotated[str | None, typer.Option(help="company or community; both, one after the other, without it")] = None,
+    once: Annotated[bool, typer.Option("--once", envvar="ONCE", help="end after the summary instead of staying open")] = False,
+    kafka: Annotated[str | None, typer.Option(help="bootstrap address of an existing Kafka", envvar="KAFKA")] = None,
+    clickhouse: Annotated[str | None, typer.Option(help="URL of an existing ClickHouse", envvar="CLICKHOUSE")] = None,
+    rate: Annotated[int, typer.Option(help="events a second while the first minute plays")] = 2000,
+) -> None:
+    """Play a company's journeys, then a real community's, through real Kafka, Faust and ClickHouse."""
+    from deploy.demo.play import play
+
+    raise typer.Exit(play(data, once, kafka, clickhouse, rate))
+
+
+@app.command()
+def worker(settings: SettingsPath = None) -> None:
+    """Run an engine worker: source topics in, transitions and alerts out."""
+    from streams.worker import run_engine
+
+    raise typer.Exit(run_engine(settings))
+
+
+@app.command()
+def sink(settings: SettingsPath = None) -> None:
+    """Run a sink worker: transitions, alerts, snapshots and events into ClickHouse."""
+    from streams.worker import run_sink
+
+    raise typer.Exit(run_sink(settings))
+
+
+@app.command()
+def topics(
+    settings: SettingsPath = None,
+    apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,
+    with_sources: Annotated[int, typer.Option("--with-sources", help="also create source topics with so many partitions")] = 0,
+) -> None:
+    """Show, check or create the topics that the engine needs."""
+    from streams.worker import run_topics
+
+    raise typer.Exit(run_topics(settings, apply=apply, with_sources=with_sources))
+
+
+@app.command()
+def migrate(settings: SettingsPath = None) -> None:
+    """Bring ClickHouse's tables and views up to date."""
+    from streams.worker import run_migrate
+
+    raise typer.Exit(run_migrate(settings))
+
+
+@app.command()
+def tail(
+    settings: SettingsPath = None,
+    kind: Annotated[str | None, typer.Option(help="user or account")] = None,
+    machine: Annotated[str | None, typer.Option(help="only this machine: stage, risk, …")] = None,
+    entity: Annotated[str | None, typer.Option(help="only this user or account")] = None,
+    beginning: Annotated[bool, typer.Option("--beginning", help="from the oldest record, not from now on")] = False,
+) -> None:
+    """Follow transitions and alerts as they happen."""
+    from streams.commands.tail import follow
+
+    raise typer.Exit(follow(settings, kind, machine, entity, beginning, console))
+
+
+@app.command()
+def explain(
+    entity: Annotated[str, typer.Argument(help="a user's or an account's id")],
+    settings: SettingsPath = None,
+    directory: Annotated[Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of ClickHouse")] = None,
+) -> None:
+    """Tell an entity's journey: each step, the rule, the values and the events behind it."""
+    from streams.commands.explain import explain_entity
+
+    raise typer.Exit(explain_entity(entity, settings, directory, console))
+
+
+@app.command()
+def validate(
+    definition: DefinitionPath,
+    against: Annotated[Path | None, typer.Option("--against", help="a sample of records: .jsonl or .jsonl.gz")] = None,
+    source: Source = "canonical",
+    until: Until = None,
+) -> None:
+    """Check a definition in itself, and against a sample of the data it is meant for."""
+    from schemas.definition.check import check
+    from streams.commands.against import against as hold
+    from streams.replay import lines_of
+
+    found = definition_at(definition)
+    warnings = check(found)
+    for problem in warnings:
+        console.print(str(problem), highlight=False, style="yellow")
+    console.print(f"{definition}: valid ({found.name} version {found.version}, digest {found.digest[:12]})", highlight=False)
+    if against is None:
+        return
+    if not against.exists():
+        raise fail(f"there is no sample {against}")
+    report = hold(found, list(lines_of(against)), source, moment(until))
+    table = Table(show_header=False, box=None)
+    for label, value in report.figures:
+        table.add_row(label, value)
+    console.print(table)
+    for finding in report.findings:
+        console.print(("error: " if finding.error else "note: ") + finding.what, style="red" if finding.error else "yellow")
+    if any(finding.error for finding in report.findings):
+        raise typer.Exit(1)
+    console.print(f"{definition} fits {against}")
+
+
+@app.command()
+def init(
+    sample: Annotated[Path, typer.Argument(help="a sample of your records: .jsonl or .jsonl.gz")],
+    source: Annotated[str | None, typer.Option(help="how they are written; guessed without it")] = None,
+    template: Annotated[str, typer.Option(help="the shipped definition to start from")] = "saas",
+    out: Annotated[Path | None, typer.Option("--out", help="write here instead of printing")] = None,
+) -> None:
+    """Propose a definition matched to a sample of your data."""
+    from streams.commands.init import propose
+    from streams.commands.sample import guess, look
+    from streams.replay import lines_of
+
+    if not sample.exists():
+        raise fail(f"there is no sample {sample}")
+    lines = list(lines_of(sample))
+    chosen = source or guess(lines[:1000])
+    base = definition_at(Path(template))
+    text = propose(base.text, base, look(lines, chosen), chosen)
+    if out is None:
+        print(text)
+        return
+    if out.exists():
+        raise fail(f"{out} exists; choose another --out")
+    out.write_text(text)
+    console.print(f"wrote {out}; next: journeys validate {out} --against {sample} --source {chosen}", highlight=False)
+
+
+@app.command()
+def replay(
+    input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    definition: Annotated[Path, typer.Option("--definition", "-d", help="YAML file, or saas, or community")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")],
+    source: Source = "canonical",
+    until: Until = None,
+) -> None:
+    """Run a file through the same core without Kafka and write what it would have published."""
+    from streams.commands.progress import counting
+    from streams.replay import replay_to
+
+    if not input.exists():
+        raise fail(f"there is no input {input}")
+    with counting(input, errors) as tick:
+        told = replay_to(input, source, definition_at(definition), out, moment(until), tick)
+    published = sum(n for topic, n in told["published"].items() if topic.startswith("transitions"))
+    dead = sum(told["dead_letters"].values())
+    console.print(
+        f"replayed {told['records']:,} records in {told['seconds']:.1f} s ({told['events_per_second']:,}/s): "
+        f"{published:,} transitions, {told['published'].get('alerts', 0):,} alert records, {dead:,} dead letters; "
+        f"time stopped at {told['stopped_at']}; results in {out}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

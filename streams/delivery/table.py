@@ -220,18 +220,17 @@ class Table(Generic[E]):
         cell.entity, cell.pending, cell.durable = None, None, True
         return groups
 
-    def bury(self, key: bytes, generation: int) -> list[list[Change]]:
-        """Delete an ended entity's mark; nothing when something has begun anew under its key."""
+    def is_ended(self, key: bytes) -> bool:
+        """Whether all there is of the entity is the mark of its end."""
         kept = self.entities.get(key)
-        alive = kept.entity is not None if isinstance(kept, Cell) else not _ended(kept)
-        if kept is None or alive:
-            return []
+        if isinstance(kept, Cell):
+            return kept.entity is None
+        return kept is not None and bool(rec.header_of(kept).flags & rec.ENDED)
+
+    def bury(self, key: bytes, generation: int) -> list[Change]:
+        """The group that deletes an ended entity's mark."""
         del self.entities[key]
-        return [[(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]]
-
-
-def _ended(value: bytes | None) -> bool:
-    return value is not None and bool(rec.header_of(value).flags & rec.ENDED)
+        return [(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]
 
 
 NAMES_A_GROUP = 2_000

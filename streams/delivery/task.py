@@ -335,9 +335,22 @@ class Task(Generic[E]):
             return None
         snapshot, commit, bury = finished
         changelog.append([self._partition_record(snapshot)])  # after all that it covers
-        for key in bury:
-            changelog += self._table.bury(key, self.generation)
+        changelog += self._bury(bury, commit)
         return commit
+
+    def _bury(self, keys: list[bytes], read: Mapping[str, int]) -> list[list[Change]]:
+        """Groups that delete the marks of ended entities, of those whose inputs the snapshot covers.
+
+        A mark that a former owner wrote may be ahead of what we have read: without it, those inputs would apply again.
+        """
+        known = [(source.index, read.get(topic, 0)) for topic, source in self._inputs.items()]
+        changelog: list[list[Change]] = []
+        for key in filter(self._table.is_ended, keys):
+            if all(self._table.applied(key, index) < position for index, position in known):
+                changelog.append(self._table.bury(key, self.generation))
+            else:
+                self._checkpoint.ended(key)
+        return changelog
 
     def _partition_record(self, snapshot: bytes) -> Change:
         return rec.PARTITION_KEY, rec.encode_partition(self.generation, self._batch, snapshot)

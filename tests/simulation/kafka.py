@@ -61,6 +61,8 @@ class Kafka:
         self.logs = {(topic, p): Log(topic, p) for topic in topics for p in range(partitions)}
         self.generation = 0
         self.committed: dict[tuple[str, int], int] = {}
+        self.unused: set[tuple[str, int]] = set()
+        """Partitions that stay empty for ever. One that is empty only for now may bring its first records too late."""
 
     def home(self, key: bytes) -> int:
         return key[-1] % self.partitions

@@ -54,6 +54,9 @@ class Schedule:
         self.workers = [Worker() for _ in range(self.random.randint(1, 3))]
         self.feed, self.events = history(self.random)
         self.zombies: list[Worker] = []
+        used = {(topic, self.kafka.home(event[0])) for topic, event in self.feed}
+        self.sources = sorted(used)
+        self.kafka.unused = {(t, p) for t in ("raw", "direct") for p in range(PARTITIONS)} - used
 
     def run(self) -> None:
         self._feed(self.random.randint(0, len(self.feed)))
@@ -171,9 +174,8 @@ class Schedule:
     def _calm_down(self) -> None:
         """No more faults: feed the rest, end time, and work until there is nothing left to do."""
         self._feed(len(self.feed))
-        for topic in ("raw", "direct"):
-            for partition in range(PARTITIONS):
-                self._put(topic, partition, (b"", b"", END, 0, b"w"))
+        for topic, partition in self.sources:
+            self._put(topic, partition, (b"", b"", END, 0, b"w"))
         self.zombies.clear()
         idle = 0
         for _ in range(400):

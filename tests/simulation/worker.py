@@ -87,7 +87,7 @@ class Lane:
         return work is not None
 
     def _quiet(self) -> tuple[Any, Any]:
-        empty = [topic for topic in self.next if self._log(topic).end == 0]
+        empty = [topic for topic in self.next if (topic, self.partition) in self.kafka.unused]
         return (True, bool(empty)) if self.kind == "decode" else (list(self.next), empty)
 
     def _process(self, topic: str, limit: int) -> Work:

@@ -48,6 +48,7 @@ class Followed:
         self.alerts: list[dict[str, Any]] = []
         self.snapshots: list[dict[str, Any]] = []
         self.facts: list[dict[str, Any]] = []
+        self.seen_signals: set[str] = set()
         self.count = 0
 
     def put(self, items: list[Any], until: int) -> None:
@@ -101,7 +102,9 @@ class Followed:
     def signals(self) -> list[str]:
         """The signals that hold now."""
         head = self.entity.head
-        return [] if head is None else list(self.logic.fold.publisher.holding(head))
+        holding = [] if head is None else list(self.logic.fold.publisher.holding(head))
+        self.seen_signals.update(holding)
+        return holding
 
 
 class Person(Followed):

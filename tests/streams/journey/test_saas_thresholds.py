@@ -39,6 +39,7 @@ def _remember(followed: Person | Customer, kind: str) -> None:
     for t in followed.transitions:
         FIRED.add((kind, t["machine"], t["name"]))
         FIRED.update((kind, "signals", name) for name in t["signals"])
+    FIRED.update((kind, "signals", name) for name in followed.seen_signals)
     for a in followed.alerts:
         FIRED.add((kind, "alerts", f"{a['name']}/{a['status']}"))
         FIRED.update((kind, "signals", name) for name in a["signals"])
@@ -431,6 +432,7 @@ def test_one_signal_is_watched_two_are_watched_three_are_a_risk(customer: Custom
         customer.event("Ticket Opened", day)
     assert customer.state("risk") == "watch"
     customer.event("Invoice Overdue", 2.5)
+    customer.members(10, 6, admin=True)
     customer.wait(12.5, -1)
     assert customer.state("risk") == "watch"
     customer.wait(12.5)
@@ -465,6 +467,7 @@ def test_a_signal_that_returns_starts_the_three_days_again(customer: Customer) -
     customer.event("Subscription Renewed", 3)
     customer.event("Cancellation Requested", 5)
     customer.event("Subscription Renewed", 5.5)
+    customer.members(10, 6, admin=True)
     customer.wait(8.5, -1)
     assert customer.state("risk") == "at_risk"
     customer.wait(8.5)
@@ -514,7 +517,7 @@ def test_readiness_cools_when_use_falls(customer: Customer) -> None:
     healthy(customer)
     keep_using(customer, 2, 9)
     assert customer.state("expansion") == "ready"
-    customer.event("Subscription Updated", 10, seats=40, quota_used=0.1, mrr=400_000)
+    customer.event("Subscription Updated", 9.5, seats=6, quota_used=0.1, mrr=60_000)
     assert customer.fired("cooled", "expansion")
 
 
@@ -540,9 +543,10 @@ def test_an_alert_opens_once_and_resolves(customer: Customer) -> None:
 
 @pytest.mark.parametrize(("back", "opened"), [(14.9, 15), (15.1, 15.1)])
 def test_an_alert_reopens_at_the_end_of_its_cool_down(customer: Customer, back: float, opened: float) -> None:
-    adopting(customer)
+    healthy(customer, quota=0.1)
     customer.event("Cancellation Requested", 2)
-    customer.event("Subscription Renewed", 5)  # resolves at 8, cool-down of seven days until 15
+    customer.event("Subscription Renewed", 5)
+    keep_using(customer, 6, 14)  # resolves on day 8, cool-down of seven days until day 15
     customer.event("Cancellation Requested", back)
     keep_using(customer, 16, 16)
     found = [a for a in customer.alerts if a["name"] == "account_at_risk" and a["status"] == "opened"]

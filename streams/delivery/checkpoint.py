@@ -70,9 +70,11 @@ class Checkpoint:
         return (self._moved and due) or waited >= self._refresh
 
     def begin(self, now: int, snapshot: bytes, commit: dict[str, int]) -> None:
+        """A checkpoint under way is taken into the new one."""
         self._snapshot, self._commit = snapshot, commit
-        self._writing, self._dirty = self._dirty, {}
-        self._burying, self._ended = self._ended, {}
+        self._writing.update(self._dirty)
+        self._burying.update(self._ended)
+        self._dirty, self._ended = {}, {}
         self._begun_at, self._count, self._moved = now, 0, False
 
     def take(self, limit: int) -> list[bytes]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
 
 from streams.delivery.contracts import Output, Record
+from streams.delivery.record import generation_of
 from streams.delivery.table import Change
 
 
 class IllegalGeneration(Exception):
     """A commit from a member that is no longer in the group."""
-
-
-class Entry(NamedTuple):
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
 
 
 class Log:
@@ -48,9 +41,19 @@ class Log:
         return self.entries[start : start + limit]
 
     def compact(self, before: int) -> None:
-        """Keep only the last record of each key, among those that are older than `before`."""
-        last = {record.key: record.offset for record in self.entries}
+        """Keep only the last record of each key among those that are older than `before`; younger ones all stay."""
+        last = {record.key: record.offset for record in self.entries if record.timestamp < before}
         self.entries = [r for r in self.entries if r.timestamp >= before or last[r.key] == r.offset]
+
+    def last_stale(self) -> int:
+        """Offset of the last record that a zombie wrote after a later claim, -1 for none."""
+        newest = writer = 0
+        stale = -1
+        for record in self.entries:
+            writer = writer if record.value is None else generation_of(record.value)
+            newest = max(newest, writer)
+            stale = record.offset if writer < newest else stale
+        return stale
 
 
 class Kafka:
@@ -60,6 +63,9 @@ class Kafka:
         self.partitions = partitions
         self.logs = {(topic, p): Log(topic, p) for topic in topics for p in range(partitions)}
         self.generation = 0
+        self.happened: Counter[str] = Counter()
+        self.taken_over: dict[tuple[str, int], int] = {}
+        """Offset of the last claim whose owner has repaired what zombies had written before it, of each changelog."""
         self.committed: dict[tuple[str, int], int] = {}
         self.unused: set[tuple[str, int]] = set()
         """Partitions that stay empty for ever. One that is empty only for now may bring its first records too late."""

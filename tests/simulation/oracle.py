@@ -28,7 +28,7 @@ class Sequential:
         alive = False
         for item in [*sorted(inputs), None]:
             taken, until = ([], end) if item is None else ([item], item[0])
-            beside: Beside = names  # type: ignore[assignment]
+            beside: Beside = names
             outputs, changes, ended = self.logic.advance(key, entity, taken, until, 0, beside)
             self.outputs += outputs
             for name, value in changes:

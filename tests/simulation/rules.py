@@ -191,21 +191,6 @@ class ForgetfulOutbox(Task[Any]):
         self._published[key] = []
 
 
-class NullsWithoutMarker(Table[Any]):
-    """Deletions do not say who deletes."""
-
-    def bury(self, key: bytes, generation: int) -> list[Change]:
-        return super().bury(key, generation)[1:]
-
-
-class AnonymousDeletions(Task[Any]):
-    """A zombie's deletion cannot be told from the owner's."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._table.__class__ = NullsWithoutMarker
-
-
 OFF: dict[str, Rules] = {
     "commit_early": replace(ALL, commit_after_checkpoint=False),
     "outputs_before_state": replace(ALL, state_before_outputs=False),
@@ -230,8 +215,5 @@ OFF: dict[str, Rules] = {
     "marks_buried_early": replace(ALL, task=MarksBuriedEarly),
     "beside_survives_the_end": replace(ALL, task=BesideSurvivesTheEnd),
     "unspoken_origins_ignored": replace(ALL, task=NoUnspokenOrigins),
-    "anonymous_deletions": replace(ALL, task=AnonymousDeletions),
 }
 """Name of a rule switched off -> the rules without it."""
-
-

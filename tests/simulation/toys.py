@@ -95,19 +95,15 @@ class CountingUsers:
         return user
 
     def dump(self, entity: User) -> bytes:
-        if entity.born is None:
-            return b""
         u = entity
-        return b"%s|%d|%d|%d|%d|%d" % (u.account, u.born, u.count, u.last, u.seq, u.idle)
+        return b"" if u.born is None else b"%s|%d|%d|%d|%d|%d" % (u.account, u.born, u.count, u.last, u.seq, u.idle)
 
     def deadline(self, entity: User) -> int:
         if entity.born is None:
             return NEVER
         return entity.last + (FORGET if entity.idle else IDLE)
 
-    def advance(
-        self, key: bytes, entity: User, inputs: list[Any], until: int, now: int, beside: Beside
-    ) -> Advanced:
+    def advance(self, key: bytes, entity: User, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         turn = _Turn(key, entity, beside)
         for at, _, account in sorted(inputs):
             turn.fire(at)
@@ -161,6 +157,7 @@ class _Turn:
 
     def publish(self, at: int, kind: bytes) -> None:
         u = self.user
+        assert u.born is not None
         u.seq += 1
         numbers = b",".join(self.number(name) for name in NAMES)
         value = b"%s|%d|%d|%s|%d|%d|%s" % (self.key, u.born, u.seq, kind, at, u.count, numbers)
@@ -183,7 +180,8 @@ class FoldingAccounts:
     name = "accounts"
 
     def read(self, record: Record) -> list[Outcome]:
-        assert record.value is not None and record.key is not None
+        assert record.value is not None
+        assert record.key is not None
         user, at, number, kind = record.value.split(b"|")
         return [Ok(record.key, (int(at), user, int(number), kind), int(at))]
 
@@ -206,9 +204,7 @@ class FoldingAccounts:
     def deadline(self, entity: Account) -> int:
         return min(entity.waiting)[0] + 1 if entity.waiting else NEVER
 
-    def advance(
-        self, key: bytes, entity: Account, inputs: list[Any], until: int, now: int, beside: Beside
-    ) -> Advanced:
+    def advance(self, key: bytes, entity: Account, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         waiting = sorted([*entity.waiting, *inputs])
         outputs: list[Output] = []
         for item in waiting:

@@ -28,7 +28,7 @@ SENDERS = {
 }
 USERS = TaskSettings(
     heartbeats={"members": PARTITIONS}, clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3,
-    timer_slice=2, heartbeat_every=50, refresh_every=500, save_watermark=50,
+    timer_slice=1, heartbeat_every=50, refresh_every=500, save_watermark=50,
 )  # fmt: skip
 ACCOUNTS = TaskSettings(
     clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3, timer_slice=2, refresh_every=500,
@@ -69,7 +69,7 @@ class Lane:
         logic, settings = (CountingUsers(), USERS) if self.kind == "users" else (FoldingAccounts(), ACCOUNTS)
         inputs = INPUTS[self.kind]
         senders = {topic: SENDERS[topic] for topic in inputs if topic in SENDERS}
-        return self.rules.task(logic, self.partition, inputs, self.generation, sender, senders, settings)  # type: ignore[arg-type]
+        return self.rules.task(logic, self.partition, inputs, self.generation, sender, senders, settings)
 
     # --- computing ---------------------------------------------------------------------------------------------------
 
@@ -124,11 +124,15 @@ class Lane:
             self.task.restore([(r.key, r.value) for r in changelog.read(position, 2**62)])
             position = changelog.end
             yield
+            yield
             base = changelog.append(self.now, self.task.claim().changelog[0])
             if self.task.claimed(base, position) or not self.rules.exclusive_claim:
                 break
             yield
-        yield from self.do(self.task.restored())
+        work = self.task.restored()
+        self.kafka.happened["resent"] += len(work.outputs)
+        yield from self.do(work)
+        self.kafka.taken_over[self.kind, self.partition] = base
 
     def do(self, work: Work) -> Iterator[None]:
         if not self.rules.state_before_outputs:

@@ -1,0 +1,52 @@
+"""The guarantee under thousands of seeded schedules; and that the simulation sees each rule when it is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.rules import OFF
+from tests.simulation.schedule import Schedule, Wrong, run
+from tests.simulation.worker import Rules
+
+SCHEDULES = 2_000
+"""About 6 ms each. `make simulate` runs more."""
+
+PATIENCE = 2_000
+"""Within this many schedules a missing rule must show; most show within ten, the rarest within five hundred."""
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, 250))
+def test_every_output_is_published_with_one_payload_and_none_is_lost(first: int) -> None:
+    for seed in range(first, first + 250):
+        run(seed)
+
+
+@pytest.mark.parametrize("rule", OFF)
+def test_a_missing_rule_is_noticed(rule: str) -> None:
+    for seed in range(PATIENCE):
+        try:
+            run(seed, OFF[rule])
+        except Wrong:
+            return
+    pytest.fail(f"{PATIENCE} schedules without {rule}, and nobody noticed")
+
+
+def test_a_schedule_is_a_function_of_its_seed() -> None:
+    first, second = (Schedule(7, Rules()) for _ in range(2))
+    first.run()
+    second.run()
+    for place, log in first.kafka.logs.items():
+        assert log.entries == second.kafka.logs[place].entries
+
+
+def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:
+    """Faults that never happen prove nothing."""
+    seen: dict[str, int] = {}
+    for seed in range(60):
+        schedule = Schedule(seed, Rules())
+        schedule.run()
+        for what, count in schedule.happened.items():
+            seen[what] = seen.get(what, 0) + count
+    print(seen)
+    for what in ("crash", "stall", "rebalance", "handover", "compaction", "fenced", "stale commit", "resent"):
+        assert seen.get(what, 0) >= 10, (what, seen)

@@ -1,4 +1,4 @@
-"""The identity of a definition: a hash of what it says, whatever its comments, layout, params' names and version label."""
+"""The identity of a definition: a hash of what it says, whatever its comments, layout and version label."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LABELS = frozenset({"digest", "version", "params", "text", "span"})
 """Not hashed: labels and places, and params, which are already put into the expressions that use them."""
 
 _SETS = frozenset({
-    "from_states", "names", "types", "actors", "places", "sets", "clear", "stage", "risk", "level", "reached", "exclude",
-    "where", "only_in", "admin_values",
+    "from_states", "names", "types", "actors", "places", "sets", "clear", "stage", "risk", "level", "reached",
+    "exclude", "where", "only_in", "admin_values",
 })  # fmt: skip
 """Their order means nothing. That of measures, signals and selections does: an entity's state is laid out by it."""
 

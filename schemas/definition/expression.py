@@ -45,7 +45,7 @@ class InState:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """`age(x)`: milliseconds since machine x entered its state, since flag x was set, or since time measure x; unknown otherwise."""
+    """`age(x)`: ms since machine x entered its state, flag x was set, or the time that measure x is; else unknown."""
 
     of: Literal["machine", "measure"]
     name: str
@@ -112,7 +112,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class StateIn:
-    """`stage == a`, `stage != a` (as Not), `stage in [a, b]`: the machine, which runs earlier, is in one of these states."""
+    """`stage == a`, `stage != a` (as Not), `stage in [a, b]`: a machine that runs earlier is in one of these states."""
 
     machine: str
     states: tuple[str, ...]
@@ -121,7 +121,7 @@ class StateIn:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """`reached(x)`: the machine that this guard belongs to (or `stage`, outside machines) has been in state x since the entity began."""
+    """`reached(x)`: the guard's own machine (else `stage`) has been in state x since the entity began."""
 
     machine: str
     state: str

@@ -1,5 +1,6 @@
-"""Expression text to our typed tree. Python's own grammar reads it (`ast.parse`, never `eval`), a closed list of its nodes
-is taken over, every name is resolved and every type checked, and each mistake is reported at its own column.
+"""Expression text to our typed tree, every name resolved, every type checked, each mistake reported at its own column.
+
+Python's own grammar reads the text (`ast.parse`, never `eval`), and a closed list of its nodes is taken over.
 
 A duration such as `30d` is no Python, so its unit is replaced by `j`, a number's only legal suffix: the text keeps its
 width and columns stay true. What it stood for is looked up by its place.
@@ -153,7 +154,7 @@ class _Parser:
         self._text = ""
         self._lead = 0  # white space that was taken off before Python read it
 
-    # --- text ----------------------------------------------------------------------------------------------------------
+    # --- text --------------------------------------------------------------------------------------------------------
 
     def guard(self) -> Guard | None:
         tree = self._tree()
@@ -212,7 +213,7 @@ class _Parser:
         near = self._text[offset : offset + 20].strip()
         self._report.error(self._node.at(offset), f"cannot be read from {near!r} on{detail}")
 
-    # --- places --------------------------------------------------------------------------------------------------------
+    # --- places ------------------------------------------------------------------------------------------------------
 
     def _offset(self, node: ast.AST | int) -> int:
         """Character offset in the value; Python counts bytes."""
@@ -236,7 +237,7 @@ class _Parser:
             pass
         return None
 
-    # --- conditions ----------------------------------------------------------------------------------------------------
+    # --- conditions --------------------------------------------------------------------------------------------------
 
     def _guard(self, node: ast.expr, depth: int = 0) -> Guard:
         if depth > MAX_DEPTH:
@@ -259,11 +260,8 @@ class _Parser:
         return join(tuple(item for item in found if item is not None))
 
     def _no_condition(self, node: ast.expr, depth: int) -> Guard:
-        if (
-            (isinstance(node, ast.Constant)
-            and isinstance(node.value, bool))
-            or (isinstance(node, ast.Name)
-            and node.id in ("true", "false"))
+        if (isinstance(node, ast.Constant) and isinstance(node.value, bool)) or (
+            isinstance(node, ast.Name) and node.id in ("true", "false")
         ):
             raise Wrong(node, "a condition that never changes; write what must hold, such as `idle >= 14d`")
         value = self._value(node, depth)
@@ -299,7 +297,7 @@ class _Parser:
         states = dict.fromkeys((*scope.own_states, *scope.machines.get("stage", ())))
         raise self._unknown(argument, "state", tuple(states))
 
-    # --- comparisons ---------------------------------------------------------------------------------------------------
+    # --- comparisons -------------------------------------------------------------------------------------------------
 
     def _compared(self, node: ast.Compare, depth: int) -> Guard:
         sides = [node.left, *node.comparators]
@@ -394,7 +392,7 @@ class _Parser:
     def _same_type(self, left: ast.expr, right: ast.expr, a: Value, b: Value) -> None:
         if a.type == b.type or {a.type, b.type} in ({"any", "number"}, {"any", "text"}):
             return
-        node, value, other = (right, b, a) if isinstance(b.tree, Const) else (left, a, b)
+        node, value = (right, b) if isinstance(b.tree, Const) else (left, a)
         hint, advice = None, ""
         if {a.type, b.type} == {"duration", "number"} and value.type == "number" and isinstance(value.tree, Const):
             hint = f"{self._quoted(node)}d"
@@ -405,7 +403,7 @@ class _Parser:
         one, two = self._quoted(left), self._quoted(right)
         raise Wrong(node, f"cannot compare {one}, {WORDS[a.type]}, with {two}, {WORDS[b.type]}{advice}", hint)
 
-    # --- values --------------------------------------------------------------------------------------------------------
+    # --- values ------------------------------------------------------------------------------------------------------
 
     def _value(self, node: ast.expr, depth: int) -> Value:
         if depth > MAX_DEPTH:
@@ -473,8 +471,8 @@ class _Parser:
         moving = _moves(a.tree) + _moves(b.tree)
         if moving and (op not in "+-" or not (isinstance(a.tree, Const) or isinstance(b.tree, Const))):
             raise Wrong(
-                node, "idle, in_state, age() and until() change all the time: compare them, after adding or subtracting a "
-                "constant at most",
+                node, "idle, in_state, age() and until() change all the time: compare them, after adding or "
+                "subtracting a constant at most",
             )  # fmt: skip
         return Value(Arith(op, a.tree, b.tree), found)
 
@@ -588,7 +586,7 @@ class _Parser:
             return Value(Const(pick(float(t.value) for t in trees if isinstance(t, Const))), found)
         return Value(Fold("min" if fn == "min" else "max", trees), found)
 
-    # --- names ---------------------------------------------------------------------------------------------------------
+    # --- names -------------------------------------------------------------------------------------------------------
 
     def _measure(self, node: ast.Name) -> None:
         if node.id not in self._scope.measures:

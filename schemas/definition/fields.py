@@ -1,4 +1,4 @@
-"""Reading the nodes of a definition by key: each reader returns a value of its kind, or reports what stands there instead."""
+"""Reading a mapping of the definition by key: a value of the kind that is wanted, or a report of what stands there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Iterable, Iterator
 
 from schemas.definition.errors import Place, Report, listed, nearest
-from schemas.definition.expressions_parser import Constants, Type
+from schemas.definition.expressions_parser import Constants
+from schemas.definition.scope import Type
 from schemas.definition.yaml_reader import Items, Node, Position, Scalar, Table, kind
 
 DAY = 86_400_000
@@ -120,7 +121,8 @@ class Fields:
         days, rest = divmod(found, DAY)
         if rest or not 1 <= days <= MAX_WINDOW:
             near = f"{max(1, min(MAX_WINDOW, days + (rest > 0)))}d"
-            message = f"`{name}` of {self.what} must be whole days, 1d to {MAX_WINDOW}d: events count in the day they happened"
+            why = "events count in the day they happened"
+            message = f"`{name}` of {self.what} must be whole days, 1d to {MAX_WINDOW}d: {why}"
             self.report.error(self.get(name) or self.place, message, near)
             return None
         return found

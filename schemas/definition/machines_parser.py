@@ -31,9 +31,9 @@ class Declared:
 
 @dataclass(slots=True)
 class Machines:
-    """All machines of one entity, in file order. A guard reads the machines before its own, so rules are read in that order too.
+    """All machines of one entity, in file order. A guard reads the machines before its own only.
 
-    Signals are looked at right after the first machine, `stage`: they may read it, and every later machine may read them.
+    Signals are looked at right after the first machine, `stage`: they may read it, and later machines may read them.
     """
 
     entity: str
@@ -42,7 +42,7 @@ class Machines:
     declared: dict[str, Declared] = field(default_factory=dict)
     signals: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
 
-    # --- declaring -----------------------------------------------------------------------------------------------------
+    # --- declaring ---------------------------------------------------------------------------------------------------
 
     def declare(self, key: Scalar, body: Node) -> None:
         what = f"machine {key.value}"
@@ -70,7 +70,7 @@ class Machines:
     def states(self) -> dict[str, tuple[str, ...]]:
         return {name: one.states for name, one in self.declared.items()}
 
-    # --- building ------------------------------------------------------------------------------------------------------
+    # --- building ----------------------------------------------------------------------------------------------------
 
     def build_signals(self, scope: Scope) -> tuple[Signal, ...]:
         later = {name: f"signals run right after `stage` and cannot read {name!r}" for name in list(self.declared)[1:]}

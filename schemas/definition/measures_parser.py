@@ -17,9 +17,9 @@ from schemas.definition.yaml_reader import Node, Scalar, Table
 
 KINDS: tuple[MeasureKind, ...] = get_args(MeasureKind)
 KEYS: dict[MeasureKind, tuple[str, ...]] = {
-    "first": (), "count": ("within", "since"), "sum": ("of", "within", "since", "unit"), "distinct": ("of", "within", "cap"),
-    "latest": ("of", "within", "as", "unit", "else"), "active_days": ("within",), "active_weeks": ("within",), "flag": (),
-    "members": (), "score": ("caps",),
+    "first": (), "count": ("within", "since"), "sum": ("of", "within", "since", "unit"),
+    "distinct": ("of", "within", "cap"), "latest": ("of", "within", "as", "unit", "else"),
+    "active_days": ("within",), "active_weeks": ("within",), "flag": (), "members": (), "score": ("caps",),
 }  # fmt: skip
 """What may stand beside the key that says the kind, and beside `publish`."""
 
@@ -41,7 +41,7 @@ class Surroundings:
 
 
 class Measures:
-    """The measures of one entity: declared first, so that they can name one another, then scores, which hold expressions."""
+    """The measures of one entity: all are declared first, so that they can name one another; scores come last."""
 
     def __init__(self, node: Node | None, around: Surroundings, report: Report, constants: Constants) -> None:
         self._around = around
@@ -56,7 +56,7 @@ class Measures:
         for n, measure in enumerate(self.found):
             self.found[n] = self._linked(measure)
 
-    # --- one measure -----------------------------------------------------------------------------------------------------
+    # --- one measure -------------------------------------------------------------------------------------------------
 
     def _declare(self, key: Scalar, body: Node) -> None:
         name, what = key.value, f"measure {key.value}"
@@ -169,7 +169,7 @@ class Measures:
         if "admin" in wanted and not self._around.has_admin:
             self._report.error(wanted.get("admin") or wanted.place, f"{wanted.what}: `levels` has no `admin`")
 
-    # --- measures that name others -----------------------------------------------------------------------------------------
+    # --- measures that name others -----------------------------------------------------------------------------------
 
     def _linked(self, measure: Measure) -> Measure:
         fields = self._bodies[measure.name]
@@ -206,7 +206,7 @@ class Measures:
             following = node.value if isinstance(node, Scalar) else None
         return [*seen, following] if following else seen
 
-    # --- scores ------------------------------------------------------------------------------------------------------------
+    # --- scores ------------------------------------------------------------------------------------------------------
 
     def finish(self, scope: Scope) -> tuple[Measure, ...]:
         """All measures, scores with their parts. A score may read the scores before it."""

@@ -1,4 +1,4 @@
-"""The validated journey definition as values: what the parser returns and the core runs. All durations in milliseconds."""
+"""The validated journey definition as values: what the parser returns and the core runs. Durations are in ms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Kind = Literal["user", "account"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One `where` test on an event: `properties.plan` `==` value, `in` values, or a number comparison. Unknown never matches."""
+    """One `where` test on an event: the value at a path, `==` one, `in` several, or compared. Unknown never matches."""
 
     path: tuple[str, ...]
     op: Literal["==", "!=", ">=", ">", "<=", "<", "in"]
@@ -169,7 +169,7 @@ class EntityDefinition:
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """Opens when `machine` of `kind` enters state `enters` (or when that signal begins to hold); resolves when it is left."""
+    """Opens when `machine` of `kind` enters `enters` (or that signal begins to hold); resolves when it is left."""
 
     name: str
     kind: Kind

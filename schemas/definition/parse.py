@@ -1,4 +1,4 @@
-"""A definition file to a validated Definition, or to all that is wrong with it, each with line, column and a suggestion."""
+"""A definition file to a validated Definition, or to all that is wrong with it, with line, column and suggestion."""
 
 from __future__ import annotations
 

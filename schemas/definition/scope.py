@@ -1,4 +1,4 @@
-"""What the names in an expression mean: the types of values, and which names a guard or a number may use where it stands."""
+"""What the names in an expression mean: types, and which names may be used where the expression stands."""
 
 from __future__ import annotations
 

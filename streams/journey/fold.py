@@ -85,6 +85,8 @@ class Fold:
         self.guards = Guards(self.terms)
         self.machines = compile_machines(entity, self.guards)
         self.signals = compile_signals(entity, self.guards)
+        self._holding = self.guards.holding([signal.when for signal in entity.signals])
+        self._flips = self.guards.flips([signal.when for signal in entity.signals])
         self.publisher = Publisher(definition, entity, self.terms, self.machines, self.signals)
         self.alerts = Alerts(definition, entity, self.publisher, self.machines, self.signals)
         self._active = 0 if entity.activity == "members" else selections.bit(entity.activity)
@@ -203,16 +205,16 @@ class Fold:
     def _run(self, s: State, now: int, today: int, cause: dict[str, Any], out: Out) -> None:
         before, moved = s.signals, len(out.changes)
         for machine in self.machines:
-            if machine.index == 1:
-                self._signal(s, now, today)
+            if machine.index == 1 and self.signals:
+                s.signals = self._holding(s, now, today)  # type: ignore[assignment]
             if machine.only_in and not machine.runs(s):
                 if s.states[machine.index]:
                     self._move(s, machine, 0, None, now, today, cause, out)
                 self._release(s, machine)
             else:
                 self._settle(s, machine, now, today, cause, out)
-        if len(self.machines) == 1:
-            self._signal(s, now, today)
+        if len(self.machines) == 1 and self.signals:
+            s.signals = self._holding(s, now, today)  # type: ignore[assignment]
         if self.alerts.rules and (len(out.changes) > moved or s.signals != before or self.alerts.waiting(s)):
             for alert in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
                 out.changes.append(Change("alert", alert.id, alert))
@@ -266,13 +268,6 @@ class Fold:
             s.states[m] = to
             s.reached[m] |= 1 << to
 
-    def _signal(self, s: State, now: int, today: int) -> None:
-        bits = 0
-        for signal in self.signals:
-            if signal.holds(s, now, today):
-                bits |= signal.bit
-        s.signals = bits
-
     # --- what others are told ----------------------------------------------------------------------------------------
 
     def _tell(self, s: State, now: int, account: str | None, day: int | None, event: str | None, out: Out) -> None:
@@ -307,11 +302,13 @@ class Fold:
     def _deadline(self, s: State, now: int, today: int) -> int:
         if s.ended >= 0:
             return NEVER
-        soonest = min(machine.deadline(s, now, today) for machine in self.machines)
-        for signal in self.signals:
-            found = (signal.falls if s.signals & signal.bit else signal.rises)(s, now, today)
-            if now < found < soonest:
-                soonest = found
+        soonest = self._flips(s, now, today) if self.signals else NEVER
+        for machine in self.machines:
+            ask = machine.soonest[s.states[machine.index]]
+            if ask is not None and (not machine.only_in or machine.runs(s)):
+                found = ask(s, now, today)
+                if found < soonest:
+                    soonest = found
         if self.alerts.rules and self.alerts.waiting(s):
             soonest = min(soonest, self.alerts.next(s, now))
         if self._is_account and now - s.touched < AWAKE:

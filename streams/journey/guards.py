@@ -12,6 +12,7 @@ user's is ever executed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.definition.expression import (
@@ -53,6 +54,35 @@ class Guards:
     def number(self, tree: Number, machine: int = 0) -> Ask:
         return self._function(self._number(tree, machine))
 
+    def holding(self, guards: Sequence[Guard]) -> Ask:
+        """One function for many guards: a bit set of those that hold."""
+        parts = [f"({1 << n} if {self._truth(positive(guard), 0)} else 0)" for n, guard in enumerate(guards)]
+        return self._function(" | ".join(parts) or "0")
+
+    def flips(self, guards: Sequence[Guard]) -> When:
+        """One function for many guards: the first instant after now at which one may flip, given `s.signals` as it is."""
+        parts = []
+        for n, guard in enumerate(guards):
+            rises, falls = self._earliest(positive(guard), 0), self._earliest(positive(guard, negate=True), 0)
+            if rises != falls or rises != "NEVER":
+                parts.append(f"({falls} if s.signals & {1 << n} else {rises})")
+        return self._function(f"after(now, ({', '.join([*parts, 'NEVER'])}))")
+
+    def soonest(self, rules: Sequence[tuple[Guard, int, str]], machine: int) -> When | None:
+        """One function for the rules out of a state, each (guard, hold, its key): the first instant at which time may matter.
+
+        None where time alone never does.
+        """
+        parts = []
+        for guard, hold, key in rules:
+            part = self._earliest(positive(guard), machine)
+            if hold:
+                falls = self._earliest(positive(guard, negate=True), machine)
+                part = f"(min(s.holds[{key!r}] + {hold}, {falls}) if {key!r} in s.holds else {part})"
+            if part != "NEVER":
+                parts.append(part)
+        return self._function(f"after(now, ({', '.join(parts)},))") if parts else None
+
     def _function(self, body: str) -> Any:
         scope: dict[str, Any] = {}
         exec(f"def f(s, now, today): return {body}", self._space, scope)  # generated above from a closed set of nodes
@@ -63,7 +93,7 @@ class Guards:
     def _truth(self, guard: Guard, machine: int) -> str:
         match guard:
             case And(items):
-                return "(" + " and ".join(self._truth(item, machine) for item in items) + ")"
+                return "(" + " and ".join(self._truth(item, machine) for item in sorted(items, key=_cost)) + ")"
             case Or(items):
                 return "(" + " or ".join(self._truth(item, machine) for item in items) + ")"
             case Not(item):
@@ -144,13 +174,21 @@ class Guards:
     def _earliest(self, guard: Guard, machine: int) -> str:
         match guard:
             case And(items):
-                parts = [self._earliest(item, machine) for item in items]
-                return _join("max", parts)
+                still = [item for item in items if self._still(item)]
+                parts = [self._earliest(item, machine) for item in items if item not in still]
+                moving = _join("max", parts) if parts else "now"
+                if not still or moving == "NEVER":
+                    return moving
+                return f"({moving} if {' and '.join(self._truth(item, machine) for item in still)} else NEVER)"
             case Or(items):
                 return _join("min", [part for item in items if (part := self._earliest(item, machine)) != "NEVER"])
         truth = self._truth(guard, machine)
         later = self._later(guard, machine)
         return f"(now if {truth} else {later})"
+
+    def _still(self, guard: Guard) -> bool:
+        """Whether time alone never makes this atom true: asked first, it spares the others."""
+        return not isinstance(guard, (And, Or)) and self._later(guard, 0) == "NEVER"
 
     def _later(self, atom: Guard, machine: int) -> str:
         """When an atom that is not true may come true by time alone."""
@@ -196,11 +234,12 @@ class Guards:
         steps += [_flips(self, c.when) for c in measure.caps]
 
         def value(s: State, now: int, today: int) -> float | None:
-            found = [(w, scaled(v, low, high)) for w, ask, low, high in parts if (v := ask(s, now, today)) is not None]
+            asked = [(w, ask(s, now, today), low, high) for w, ask, low, high in parts]
+            found = [(w, scaled(v, low, high)) for w, v, low, high in asked if isinstance(v, (int, float))]
             weight = sum(w for w, _ in found)
             if not weight:
                 return None
-            score = 100.0 * sum(w * x for w, x in found) / weight  # type: ignore[operator]
+            score = 100.0 * sum(w * x for w, x in found) / weight
             return round(min([score, *(at for holds, at in caps if holds(s, now, today))]), 3)
 
         def next_(s: State, now: int, today: int) -> int:
@@ -268,6 +307,12 @@ def _helps(op: CompareOp, left: Drift, right: Drift) -> bool:
     return True
 
 
+def _cost(guard: Guard) -> int:
+    """Cheap atoms first: they decide most conjunctions."""
+    atom = guard.item if isinstance(guard, Not) else guard
+    return 0 if isinstance(atom, (StateIn, Reached, SignalHolds)) else 1 if isinstance(atom, Truth) else 2
+
+
 def _join(fn: str, parts: list[str]) -> str:
     if not parts or (fn == "max" and "NEVER" in parts):
         return "NEVER"
@@ -295,7 +340,17 @@ def _same_kind(a: Any, b: Any) -> bool:
     return a is not None and b is not None and isinstance(a, str) == isinstance(b, str)
 
 
+def _after(now: int, instants: tuple[int, ...]) -> int:
+    """The earliest of these that is later than now."""
+    soonest = NEVER
+    for instant in instants:
+        if now < instant < soonest:
+            soonest = instant
+    return soonest
+
+
 _RUNTIME: dict[str, Any] = {
+    "after": _after,
     "crossing": _crossing,
     "age": lambda since, now: None if since is None else now - since,
     "until": lambda at, now: None if at is None else at - now,

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from schemas.definition.expression import Not
 from schemas.definition.model import AlertRule, Definition, EntityDefinition, Rule
-from streams.delivery.contracts import NEVER
 from streams.journey.explain import Explained
 from streams.journey.guards import Guards
 from streams.journey.state import State
@@ -14,53 +13,42 @@ from streams.journey.terms import Ask, When
 
 
 class CompiledRule(NamedTuple):
-    """A rule as indices and functions. `key` names it among the holds of a state; `falls` only where it has a hold."""
+    """A rule as indices and functions. `key` names it among the holds of a state."""
 
     rule: Rule
     to: int
     hold: int
     key: str
     holds: Ask
-    rises: When
-    falls: When
     explained: Explained
 
 
 class CompiledMachine(NamedTuple):
-    """`leaving[n]`: the rules out of state n, in file order. `only_in`: (earlier machine, its states), all must match."""
+    """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter.
+
+    `only_in`: (earlier machine, its states), all must match.
+    """
 
     index: int
     name: str
     states: tuple[str, ...]
     leaving: tuple[tuple[CompiledRule, ...], ...]
+    soonest: tuple[When | None, ...]
     only_in: tuple[tuple[int, tuple[int, ...]], ...]
 
     def runs(self, s: State) -> bool:
         """Whether the earlier machines let this one be anywhere but in its initial state."""
-        return all(s.states[m] in allowed for m, allowed in self.only_in)
-
-    def deadline(self, s: State, now: int, today: int) -> int:
-        """The first instant after now at which one of the rules may begin to hold, stop holding, or have held long enough."""
-        if self.only_in and not self.runs(s):
-            return NEVER
-        soonest = NEVER
-        for rule in self.leaving[s.states[self.index]]:
-            found = rule.rises(s, now, today)
-            if rule.hold and (since := s.holds.get(rule.key)) is not None:
-                found = min(since + rule.hold, rule.falls(s, now, today))
-            if now < found < soonest:
-                soonest = found
-        return soonest
+        for m, allowed in self.only_in:  # noqa: SIM110 - a generator costs more than the loop
+            if s.states[m] not in allowed:
+                return False
+        return True
 
 
 class CompiledSignal(NamedTuple):
-    """A signal: bit, name, whether it holds, and when it may begin and stop to."""
+    """A signal: its bit and name, what it says while it holds, and what would end it."""
 
     bit: int
     name: str
-    holds: Ask
-    rises: When
-    falls: When
     explained: Explained
     stops: Explained
 
@@ -86,7 +74,8 @@ def compile_machines(entity: EntityDefinition, guards: Guards) -> list[CompiledM
             (names[name], tuple(entity.machines[names[name]].states.index(x) for x in states))
             for name, states in machine.only_in
         )
-        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, only_in))
+        soonest = tuple(guards.soonest([(c.rule.when, c.hold, c.key) for c in out], index) for out in leaving)
+        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, soonest, only_in))
     return machines
 
 
@@ -94,18 +83,15 @@ def _rule(guards: Guards, index: int, machine: str, states: tuple[str, ...], rul
     when = rule.when
     return CompiledRule(
         rule, states.index(rule.to), rule.hold, f"{machine}/{rule.name}", guards.truth(when, index),
-        guards.earliest(when, index), guards.earliest(Not(when), index), Explained(guards, when, index),
+        Explained(guards, when, index),
     )  # fmt: skip
 
 
 def compile_signals(entity: EntityDefinition, guards: Guards) -> list[CompiledSignal]:
     return [
-        CompiledSignal(
-            1 << n, signal.name, guards.truth(signal.when), guards.earliest(signal.when),
-            guards.earliest(Not(signal.when)), Explained(guards, signal.when), Explained(guards, Not(signal.when)),
-        )
+        CompiledSignal(1 << n, signal.name, Explained(guards, signal.when), Explained(guards, Not(signal.when)))
         for n, signal in enumerate(entity.signals)
-    ]  # fmt: skip
+    ]
 
 
 def compile_alerts(definition: Definition, entity: EntityDefinition) -> list[CompiledAlert]:

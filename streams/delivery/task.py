@@ -220,7 +220,7 @@ class Task(Generic[E]):
         for key, inputs in touched.items():
             self._advance(key, inputs, now)
             self._table.took(key, index, last)
-        self._fire(now, self._settings.timer_slice + len(records))
+        self._fire(now)
         return self._finish(now, caught_up, max(self._settings.write_slice, len(records)))
 
     def tick(self, now: int, caught_up: Collection[str], empty: Collection[str] = ()) -> Work | None:
@@ -238,7 +238,7 @@ class Task(Generic[E]):
         if not self._anything_to_do(now, all_caught_up):
             return None
         self._begin(now)
-        self._fire(now, self._settings.timer_slice)
+        self._fire(now)
         return self._finish(now, all_caught_up, self._settings.write_slice)
 
     def drain(self, now: int) -> Work:
@@ -377,11 +377,11 @@ class Task(Generic[E]):
         if self.watermark - self._saved_watermark >= self._settings.save_watermark:
             self._checkpoint.moved()
 
-    def _fire(self, now: int, limit: int) -> None:
+    def _fire(self, now: int) -> None:
         """Advance entities whose timers are due, oldest first."""
         if self.watermark == NOTHING_YET:
             return
-        for _ in range(limit):
+        for _ in range(self._settings.timer_slice):
             due = self._timers.pop(self.watermark)
             if due is None:
                 break

@@ -84,9 +84,9 @@ class EarlyWatermark(Task[Any]):
 class WatermarkOfThisBatch(Task[Any]):
     """Outputs carry the watermark of their own batch, of which more outputs follow."""
 
-    def _read_clock(self) -> None:
-        super()._read_clock()
-        self._announced = max(self._announced, self.watermark)
+    def _publish(self, key: bytes, outputs: list[Output]) -> None:
+        self._announce()
+        super()._publish(key, outputs)
 
 
 class SnapshotFirst(Task[Any]):
@@ -125,7 +125,7 @@ class BatchNumbersBeginAgain(Task[Any]):
     def restored(self) -> Work:
         work = super().restored()
         self._batch = self._acked = 0
-        return work
+        return work._replace(batch=0)
 
 
 class TimersForgotten(Task[Any]):

@@ -195,9 +195,9 @@ class Schedule:
         self.zombies.clear()
         idle = 0
         for _ in range(400):
-            self.now += 30
+            self.now += 20
             idle = 0 if self._round() else idle + 1
-            if idle == 4:  # long enough for a checkpoint and a heartbeat to be due
+            if idle == 5:  # long enough for a checkpoint and a heartbeat to be due
                 return
         raise Wrong("it never came to rest")
 
@@ -207,20 +207,20 @@ class Schedule:
             for lane in list(worker.lanes.values()):
                 lane.now = self.now
                 try:
-                    busy |= self._exhaust(lane)
+                    busy |= self._turn(lane)
                 except Fenced:
                     self._kill(worker)
                     return True
         return busy
 
-    def _exhaust(self, lane: Lane) -> bool:
+    def _turn(self, lane: Lane) -> bool:
+        """One work of a lane, done at once; the others get theirs before it goes on."""
         busy = not lane.ready
         while not lane.ready:
             next(lane.io)
-        while lane.compute(50) or lane.queue:
-            busy = True
-            while lane.queue:
-                next(lane.io)
+        busy |= lane.compute(50) or bool(lane.queue)
+        while lane.queue:
+            next(lane.io)
         return busy
 
     # --- the check ---------------------------------------------------------------------------------------------------
@@ -265,5 +265,8 @@ def run(seed: int, rules: Rules | None = None) -> None:
     """Run one schedule; raises Wrong, with the seed, when the guarantee does not hold."""
     try:
         Schedule(seed, rules or Rules()).run()
-    except Exception as error:
+    except Wrong as error:
         raise Wrong(f"seed {seed}: {error}") from error
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise

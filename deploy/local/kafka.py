@@ -77,7 +77,7 @@ class LocalKafka(LocalService):
         return [str(JAVA), *HEAP, LOGGING, "-cp", ":".join(map(str, jars)), "kafka.Kafka", str(path)]
 
     def _answers(self) -> bool:
-        return listens(self.host, self.port) and why_no_kafka(self.bootstrap) is None
+        return why_no_kafka(self.bootstrap) is None
 
     def _addresses(self, controller_port: int) -> dict[str, str]:
         own, controller = f"PLAINTEXT://{self.host}:{self.port}", f"CONTROLLER://{self.host}:{controller_port}"
@@ -105,6 +105,11 @@ def _kafka_uuid() -> str:
 
 def why_no_kafka(bootstrap: str, timeout_s: float = METADATA_S) -> str | None:
     """None when a Kafka answers a metadata request at `host:port[,host:port…]`, else the reason. Callable anywhere."""
+    addresses = [address.strip().rpartition(":") for address in bootstrap.split(",")]
+    if not all(host and port.isdecimal() for host, _, port in addresses):
+        return "write host:port, several with commas between them"
+    if not any(listens(host, int(port), timeout_s) for host, _, port in addresses):
+        return "nothing listens there"
     with ThreadPoolExecutor(1) as pool:  # a thread of its own: the caller may be inside an event loop
         return pool.submit(lambda: asyncio.run(_ask(bootstrap, timeout_s))).result()
 
@@ -117,7 +122,9 @@ async def _ask(bootstrap: str, timeout_s: float) -> str | None:
     try:
         await asyncio.wait_for(client.bootstrap(), timeout_s)
         return None if client.cluster.brokers() else "it knows no broker"
-    except (KafkaError, OSError, ValueError, TimeoutError) as error:
-        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except TimeoutError:
+        return f"it does not answer a metadata request within {timeout_s:.0f} s"
+    except (KafkaError, OSError) as error:
+        return str(error)
     finally:
         await client.close()

@@ -135,6 +135,10 @@ class LocalService:
         """Write what the server needs into `folder`; the command that runs it on `port`."""
         raise NotImplementedError
 
+    def _environment(self) -> Mapping[str, str]:
+        """Variables it needs beside ours."""
+        return {}
+
     def _answers(self) -> bool:
         """Does it answer a real request? May take a second, and raises nothing."""
         raise NotImplementedError
@@ -221,7 +225,9 @@ class LocalService:
         self._port = self._port or free_port()
         leftovers = self.folder if self._wanted_data is None else None
         log_starts = self.log.stat().st_size if self.log.exists() else 0
-        self._guarded = Guarded(self._command(), self.log, leftovers=leftovers, env={"TZ": "UTC"})
+        self._guarded = Guarded(
+            self._command(), self.log, leftovers=leftovers, env={"TZ": "UTC", **self._environment()}
+        )
         deadline = time.monotonic() + START_S
         while not self._answers():
             if self._guarded.ended() is not None:

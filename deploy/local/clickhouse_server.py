@@ -1,0 +1,201 @@
+"""ClickHouse's HTTP interface over the engine in this process, so that its ordinary clients cannot tell the difference.
+
+    python -m deploy.local.clickhouse_server FOLDER PORT
+
+Faithful where clickhouse-connect, Grafana and curl look: text in URL, form or body; settings and bound parameters in
+the URL; INSERT in any format, plain or lz4, zstd, gzip, deflate; the same headers, error codes and words. An answer is
+complete before its first byte is sent, so an error always comes as a status and never in the middle of a result.
+Not here: users and grants (anybody is in), sessions and temporary tables, TLS, query_log, external tables, native TCP.
+
+`make_app(engine, middlewares)` is the seam for faults: an aiohttp middleware sees each request before it is applied and
+each answer after, and can delay, refuse or drop either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import signal
+import sys
+import uuid
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import lz4.frame  # type: ignore[import-untyped]
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from deploy.local import statement
+from deploy.local.clickhouse_engine import Answer, Call, Engine, Refused
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+HOST = "127.0.0.1"
+THREADS = 16
+"""Requests running at once; more wait. The engine itself uses every core for one query."""
+BODY_BYTES = 1 << 30
+"""A million rows, the largest insert we make, are some 100 MB."""
+
+ENGINE = web.AppKey("engine", Engine)
+THREAD_POOL = web.AppKey("thread_pool", ThreadPoolExecutor)
+
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "lz4": lz4.frame.compress,
+    "zstd": zstd.compress,
+    "gzip": lambda body: gzip.compress(body, compresslevel=1),
+    "deflate": zlib.compress,
+}
+"""In the order in which we choose, fastest first."""
+
+DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "lz4": lz4.frame.LZ4FrameDecompressor,
+    "zstd": zstd.ZstdDecompressor,
+    "gzip": lambda: zlib.decompressobj(wbits=31),
+    "deflate": zlib.decompressobj,
+}
+
+
+def make_app(engine: Engine, middlewares: Sequence[Middleware] = ()) -> web.Application:
+    """The whole interface as an aiohttp application."""
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=middlewares)
+    app[ENGINE] = engine
+    app[THREAD_POOL] = ThreadPoolExecutor(THREADS, thread_name_prefix="query")
+    app.router.add_get("/ping", fine)
+    app.router.add_get("/replicas_status", fine)
+    app.router.add_route("*", "/", statement_request)
+    return app
+
+
+async def fine(_request: web.Request) -> web.Response:
+    return web.Response(text="Ok.\n")
+
+
+async def statement_request(request: web.Request) -> web.Response:
+    """Run the statement of a request; a request without one is answered as a ping is."""
+    engine, threads = request.app[ENGINE], request.app[THREAD_POOL]
+    body, fields = await _content(request)
+    words = {**request.query, **fields}
+    query_id = words.get("query_id") or str(uuid.uuid4())
+    headers = {
+        "X-ClickHouse-Query-Id": query_id,
+        "X-ClickHouse-Timezone": words.get("session_timezone") or engine.timezone,
+        "X-ClickHouse-Server-Display-Name": "journeys",
+    }
+    if not body and not words.get("query"):
+        return await fine(request)
+    accepts = request.headers.get("Accept-Encoding", "") if words.get("enable_http_compression") == "1" else ""
+    encoding = request.headers.get("Content-Encoding", "")
+
+    def work() -> web.Response:
+        try:
+            answer = engine.run(_call(request, words, _decompress(body, encoding)))
+        except Refused as refused:
+            return _error(refused, headers)
+        return _response(answer, headers, accepts)
+
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+async def _content(request: web.Request) -> tuple[bytes, dict[str, str]]:
+    """The body, or the fields of a form in its place."""
+    if not request.content_type.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
+        return await request.read(), {}
+    if request.content_type.startswith("application/x-www") and "query" not in request.query:
+        # curl -d sends a bare statement under this type
+        raw = await request.read()
+        return (raw, {}) if not raw.startswith(b"query=") else (b"", _texts(await request.post()))
+    return b"", _texts(await request.post())
+
+
+def _texts(form: Mapping[str, Any]) -> dict[str, str]:
+    # A file field is an external table: named here so that the refusal can say what is missing.
+    return {name: value if isinstance(value, str) else "" for name, value in form.items()}
+
+
+def _call(request: web.Request, words: Mapping[str, str], body: bytes) -> Call:
+    query = words.get("query", "").encode()
+    if any(name.endswith(("_structure", "_types")) for name in words if not name.startswith("param_")):
+        raise _refused(statement.NOT_IMPLEMENTED, "External tables are not supported here", "NOT_IMPLEMENTED")
+    return Call(
+        text=b"\n".join(part for part in (query, body) if part),
+        database=words.get("database") or request.headers.get("X-ClickHouse-Database") or "default",
+        settings=statement.settings_in(words),
+        parameters=statement.parameters_in(words),
+        format=words.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated",
+        read_only=request.method == "GET",
+    )
+
+
+def _response(answer: Answer, headers: dict[str, str], accepts: str) -> web.Response:
+    headers = {**headers, "X-ClickHouse-Summary": json.dumps(answer.summary)}
+    if answer.format is not None:
+        headers["X-ClickHouse-Format"] = answer.format
+    encoding = next((name for name in COMPRESSORS if name in accepts), None)
+    body = answer.body
+    if encoding is not None and body:
+        headers["Content-Encoding"] = encoding
+        body = COMPRESSORS[encoding](body)
+    return web.Response(body=body, headers=headers, content_type=_content_type(answer.format))
+
+
+def _content_type(name: str | None) -> str:
+    if name is None or name.startswith(("TabSeparated", "TSV")):
+        return "text/tab-separated-values"
+    return "application/json" if name.startswith("JSON") else "application/octet-stream"
+
+
+def _error(refused: Refused, headers: dict[str, str]) -> web.Response:
+    status = statement.STATUS_BY_CODE.get(refused.code, 500)
+    headers = {**headers, "X-ClickHouse-Exception-Code": str(refused.code)}
+    return web.Response(status=status, text=f"{refused}\n", headers=headers)
+
+
+def _decompress(body: bytes, encoding: str) -> bytes:
+    """The body as it was. Several frames one after the other are one body: clickhouse-connect sends one a block."""
+    if not encoding or encoding == "identity":
+        return body
+    make = DECOMPRESSORS.get(encoding)
+    if make is None:
+        raise _refused(statement.NOT_IMPLEMENTED, f"Unknown Content-Encoding {encoding}", "NOT_IMPLEMENTED")
+    pieces = []
+    try:
+        while body:
+            frame = make()
+            pieces.append(frame.decompress(body))
+            if not frame.eof:
+                raise EOFError("the last frame is cut short")
+            body = frame.unused_data
+    except (RuntimeError, EOFError, zlib.error, zstd.ZstdError) as error:
+        raise _refused(
+            statement.CANNOT_DECOMPRESS, f"Cannot decompress {encoding}: {error}", "CANNOT_DECOMPRESS"
+        ) from error
+    return b"".join(pieces)
+
+
+def _refused(code: int, message: str, name: str) -> Refused:
+    return Refused(code, f"Code: {code}. DB::Exception: {message}. ({name})")
+
+
+async def serve(folder: Path, port: int) -> None:
+    """Open the engine and serve until SIGTERM."""
+    engine = Engine(folder)
+    # The statement's own data comes compressed in ways aiohttp does not know; all of them are ours to undo.
+    runner = web.AppRunner(make_app(engine), access_log=None, auto_decompress=False, shutdown_timeout=2.0)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    await runner.cleanup()
+    engine.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

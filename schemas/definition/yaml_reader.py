@@ -1,7 +1,7 @@
 """YAML 1.2 text to plain nodes that know where they stand.
 
-Nothing is constructed: a scalar stays text until its place in the definition says what it is, so `off` is a word, and no
-tag in a file can make an object.
+Nothing is constructed: a scalar stays text until its place in the definition says what it is, so `off` is a word, and
+no tag in a file can make an object.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Scalar:
 
     @property
     def boolean(self) -> bool | None:
-        """True, false, or None for what is neither. YAML 1.1's words are taken too: nobody means another thing by off."""
+        """True, false, or None for neither. YAML 1.1's words are taken too: nobody means another thing by `off`."""
         word = self.value.lower() if self.plain else ""
         return True if word in ("true", "on", "yes") else False if word in ("false", "off", "no") else None
 

@@ -1,10 +1,12 @@
-"""Random valid definitions, small and lively: written as YAML and parsed, so that they are what a person could have written.
+"""Random valid definitions, small and lively: written as YAML and parsed, as if a person had written them.
 
-Counts are 1-3, windows 1-14 days, silences 1-10 days: with events some days apart, timers, transitions and resurrections
-are common. Events are called `EVENTS`; `properties.x` is one of a few words and `properties.n` a small number.
+Counts are 1-3, windows 1-14 days, silences 1-10 days: with events some days apart, timers, transitions and
+resurrections are common. Events are called `EVENTS`; `properties.x` is one of `WORDS`, `properties.n` a small number.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -101,8 +103,9 @@ def _atoms(draw: st.DrawFn, names: dict[str, tuple[str, str]], more: tuple[str, 
     n, other = draw(_counts), draw(st.sampled_from([m for m, (k, _) in names.items() if k not in ("flag", "first")]))
     return draw(
         st.sampled_from([
-            f"{name} >= {n}", f"{name} >= {n}", f"{name} < {n}", f"{name} == {n}", f"{name} == 0", f"1 <= {name} <= {n}",
-            f"{name} + {other} >= {n + 1}", f"{name} / {other} >= 0.5", f"min({name}, {other}) >= 1", f"known({name})",
+            f"{name} >= {n}", f"{name} >= {n}", f"{name} < {n}", f"{name} == {n}", f"{name} == 0",
+            f"1 <= {name} <= {n}", f"{name} + {other} >= {n + 1}", f"{name} / {other} >= 0.5",
+            f"min({name}, {other}) >= 1", f"known({name})",
         ])
     )  # fmt: skip
 
@@ -136,11 +139,11 @@ def _stage_rules(draw: st.DrawFn, names: dict[str, tuple[str, str]], states: lis
     more = (f"in_state >= {draw(_days)}", f"in_state < {draw(_days)}", *(f"reached({state})" for state in states[1:]))
     last, found = states[-1], []
     lively = draw(st.integers(0, 3)) > 0
-    steps = list(zip(states, states[1:], strict=False))[: len(states) - 2 if lively and len(states) > 2 else None]
+    steps = list(pairwise(states))[: len(states) - 2 if lively and len(states) > 2 else None]
     for a, b in steps:
         found.append((a, b, draw(st.one_of(_easy(names), guards(names, more)))))
     if lively:
-        sources = [state for state in states[1:-1] or states[:1]]
+        sources = states[1:-1] or states[:1]
         found.append((f"[{', '.join(sources)}]", last, f"idle >= {draw(_days)}"))
         found.append((last, draw(st.sampled_from(states[:-1])), "idle < 1d"))
     for _ in range(draw(st.integers(0, 2))):
@@ -176,11 +179,13 @@ def _risk(draw: st.DrawFn, names: dict[str, tuple[str, str]], states: list[str],
     more += ["count(signals) >= 1", "count(signals) == 0", *signals] if signals else []
     allowed = draw(st.lists(st.sampled_from(states), min_size=1, unique=True))
     watch = f"idle >= {draw(_days)}" if draw(st.booleans()) else draw(guards(names, tuple(more)))
+    silent = f"idle >= {draw(_days)} and ({draw(guards(names, tuple(more), 1))})"
+    back = draw(st.one_of(st.just("idle < 1d"), guards(names, tuple(more), 1)))
     rules = [
         _rule("quiet", "healthy", "watch", watch, draw(_holds())),
-        _rule("silent", "[healthy, watch]", "at_risk", f"idle >= {draw(_days)} and ({draw(guards(names, tuple(more), 1))})", ""),
-        _rule("back", "[watch, at_risk]", "healthy", draw(st.one_of(st.just("idle < 1d"), guards(names, tuple(more), 1))), draw(_holds())),
-    ]  # fmt: skip
+        _rule("silent", "[healthy, watch]", "at_risk", silent, ""),
+        _rule("back", "[watch, at_risk]", "healthy", back, draw(_holds())),
+    ]
     only_in = f"    only_in: {{stage: [{', '.join(allowed)}]}}" if draw(st.booleans()) else ""
     return ["  risk:", only_in, "    states: [healthy, watch, at_risk]", "    transitions:", *rules]
 

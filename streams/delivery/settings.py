@@ -25,6 +25,7 @@ class TaskSettings:
     """How a task behaves. Times in ms.
 
     heartbeats         re-keyed topics that this task writes to, and their partition counts; outputs there get an origin
+    stamped            further topics whose outputs get an origin, without heartbeats
     topic_ids          input topic -> what identifies it even when its name is used again; the name where it is missing
     definition         identity of the definition in force, kept in the partition's record
     accepts            other definitions whose partitions may be taken over; None = any
@@ -38,6 +39,7 @@ class TaskSettings:
     """
 
     heartbeats: Mapping[str, int] = field(default_factory=dict)
+    stamped: frozenset[str] = frozenset()
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     definition: str = ""
     accepts: frozenset[str] | None = None

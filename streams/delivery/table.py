@@ -123,25 +123,20 @@ class Table(Generic[E]):
     def cell(self, key: bytes) -> Cell[E]:
         """The entity, decoded at its first touch, or a fresh one. After it `cell.entity` is never None."""
         kept = self.entities.get(key)
-        if isinstance(kept, bytes):
-            kept = self._load(key, kept)
-            self.entities[key] = kept
-        elif kept is None:
-            kept = Cell(None, [-1] * self.inputs, durable=False)
-            self.entities[key] = kept
-        if kept.entity is None:
-            kept.entity = self._logic.new(key)
-        return kept
+        if isinstance(kept, Cell):
+            cell = kept
+        else:
+            cell = Cell(None, [-1] * self.inputs, durable=False) if kept is None else self._load(key, kept)
+            self.entities[key] = cell
+        if cell.entity is None:
+            cell.entity = self._logic.new(key)
+        return cell
 
     def touched(self, key: bytes) -> Cell[E]:
         """The entity, which has been decoded before."""
         kept = self.entities[key]
         assert isinstance(kept, Cell)
         return kept
-
-    def took(self, key: bytes, index: int, offset: int) -> None:
-        """Everything of this input up to `offset` that concerns the entity has been applied to it."""
-        self.touched(key).applied[index] = offset
 
     def _load(self, key: bytes, value: bytes) -> Cell[E]:
         header = rec.header_of(value)

@@ -37,7 +37,7 @@ from streams.delivery.inbox import Inbox
 from streams.delivery.inputs import Input
 from streams.delivery.origins import Stamp
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
-from streams.delivery.table import BesideView, Change, Table
+from streams.delivery.table import BesideView, Cell, Change, Table
 from streams.delivery.timers import Timers
 
 __all__ = ["Fenced", "InputTruncated", "Task", "TaskSettings", "UnknownDefinition"]
@@ -84,7 +84,8 @@ class Task(Generic[E]):
         self._table: Table[E] = Table(logic)
         self._timers = Timers(self._table.deadline)
         self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
-        self._inbox = Inbox(logic.read, self._table.applied, frozenset(settings.heartbeats), self.counts)
+        self._hops = settings.stamped | settings.heartbeats.keys()
+        self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
         self._view = BesideView()
         self._batch = self._acked = 0
         self._outputs: list[Output] = []
@@ -218,8 +219,7 @@ class Task(Generic[E]):
         self._read_clock()
         last, index = source.position - 1, source.index
         for key, inputs in touched.items():
-            self._advance(key, inputs, now)
-            self._table.took(key, index, last)
+            self._advance(key, inputs, now).applied[index] = last  # all up to there that concerns it
         self._fire(now)
         return self._finish(now, caught_up, max(self._settings.write_slice, len(records)))
 
@@ -276,7 +276,7 @@ class Task(Generic[E]):
 
     # --- entities ----------------------------------------------------------------------------------------------------
 
-    def _advance(self, key: bytes, inputs: list[Any], now: int) -> None:
+    def _advance(self, key: bytes, inputs: list[Any], now: int) -> Cell[E]:
         cell = self._table.cell(key)
         entity = cell.entity
         assert entity is not None
@@ -291,21 +291,20 @@ class Task(Generic[E]):
         if ended:
             self._ends.add(key)
             self._timers.disarm(key)
-        else:
-            self._arm(key, self._logic.deadline(entity))
-
-    def _arm(self, key: bytes, deadline: int) -> None:
+            return cell
+        deadline = self._logic.deadline(entity)
         if deadline > self.watermark:
             self._timers.arm(key, deadline)
         else:  # against the contract; armed again it would fire for ever
             self.counts["timer_stuck", self._logic.name] += 1
+        return cell
 
     def _publish(self, key: bytes, outputs: list[Output]) -> None:
         """Number the outputs and keep them for the entity's outbox."""
         outbox = self._published.setdefault(key, [])
         for output in outputs:
             index = len(self._outputs)
-            if output.topic in self._settings.heartbeats:
+            if output.topic in self._hops:
                 # The watermark of the batch before: more may follow in this one, and time passes only after it.
                 output = self._stamp.output(output, self._batch, index, self._announced)
             outbox.append((index, output))

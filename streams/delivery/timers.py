@@ -81,6 +81,8 @@ class Timers:
         self._edge = max(self._edge, last + 1)
 
     def oldest(self, watermark: int) -> int:
-        """No entity that is still armed is due before this (ms): what is known after `pop`s up to `watermark`."""
+        """No armed entity is due before this (ms), exact up to `watermark`; NEVER when none is armed."""
         self._open(watermark)
-        return self._near[0][0] if self._near else NEVER
+        if self._near:
+            return self._near[0][0]
+        return self._buckets[0] * WIDTH if self._buckets else NEVER

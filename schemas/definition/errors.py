@@ -67,5 +67,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b, c`, or `none` for an empty list."""
-    return ", ".join(names) or "none"
+    """`a, b, c`, or `none` for an empty list; a dozen names at most."""
+    found = list(names)
+    return ", ".join(found[:12]) + (f" and {len(found) - 12} more" if len(found) > 12 else "") or "none"

@@ -36,6 +36,7 @@ _HABITS = {
     "NOT": "not",
     "===": "==",
 }
+_BREAKS_OFF = re.compile(r"([-<>=+*/,(]|\b(and|or|not|in))\s*$")
 _HABIT = re.compile(r"&&|\|\||===|<>|!(?!=)|(?<![<>=!])=(?!=)|\b(?:AND|OR|NOT)\b")
 
 
@@ -105,11 +106,15 @@ class Text:
             self._report.error(self._node.at(habit.start()), f"{word!r} is not of this language", f"`{_HABITS[word]}`")
             return
         offset = max(0, min(offset, len(self._text) - 1))
-        said = said.split("(")[0].strip().rstrip(".").replace("invalid syntax. Perhaps you forgot a comma?", "")
-        detail = (
-            f" ({said})" if said and said != "invalid syntax" and "<" not in said and "expression" not in said else ""
-        )
+        if "was never closed" in said or "unmatched" in said:
+            quotes = "; put the whole expression in quotes, or a comma ends it" if self._node.plain else ""
+            self._report.error(self._node.at(offset), f"the bracket {self._text[offset]!r} has no partner{quotes}")
+            return
+        if _BREAKS_OFF.search(self._text):
+            self._report.error(self._node.at(len(self._text.rstrip()) - 1), "the expression breaks off here")
+            return
         near = self._text[offset : offset + 20].strip()
+        detail = "" if said.startswith("invalid syntax") else f": {said.split('. ')[0]}"
         self._report.error(self._node.at(offset), f"cannot be read from {near!r} on{detail}")
 
     # --- places ------------------------------------------------------------------------------------------------------

@@ -110,8 +110,10 @@ class Values(Text):
         found = _RESULT.get((op, a.type, b.type))
         if found is None:
             raise Wrong(node, f"{WORDS[a.type]} {op} {WORDS[b.type]} means nothing")
+        if op == "/" and b.tree == Const(0.0):
+            raise Wrong(node, "a division by zero")
         if isinstance(a.tree, Const) and isinstance(b.tree, Const):
-            return self._finite(Value(Const(self._computed(node, op, a.tree, b.tree)), found), node)
+            return self._finite(Value(Const(_computed(op, float(a.tree.value), float(b.tree.value))), found), node)
         moving = moves(a.tree) + moves(b.tree)
         if moving and (op not in "+-" or not (isinstance(a.tree, Const) or isinstance(b.tree, Const))):
             raise Wrong(
@@ -119,12 +121,6 @@ class Values(Text):
                 "subtracting a constant at most",
             )  # fmt: skip
         return Value(Arith(op, a.tree, b.tree), found)
-
-    def _computed(self, node: ast.expr, op: ArithOp, a: Const, b: Const) -> float:
-        x, y = float(a.value), float(b.value)
-        if op == "/" and y == 0:
-            raise Wrong(node, "a division by zero")
-        return x + y if op == "+" else x - y if op == "-" else x * y if op == "*" else x / y
 
     def _name(self, node: ast.Name) -> Value:
         name, scope = node.id, self._scope
@@ -258,6 +254,10 @@ def _result_types() -> dict[tuple[str, Type, Type], Type]:
 
 
 _RESULT = _result_types()
+
+
+def _computed(op: ArithOp, x: float, y: float) -> float:
+    return x + y if op == "+" else x - y if op == "-" else x * y if op == "*" else x / y
 
 
 def moves(tree: Number) -> bool:

@@ -36,12 +36,13 @@ class Fields:
         self.table = node if isinstance(node, Table) else None
         if node is not None and self.table is None:
             report.error(node, f"{what} must be a mapping with the keys {listed(self.known)}, not {kind(node)}")
+        self.unknown: dict[str, str | None] = {}  # keys that are not known, and the known one meant
         self._unknown_keys()
 
     def _unknown_keys(self) -> None:
         for key, _ in self.table.entries if self.table and self.known else ():
             if key.value not in self.known:
-                near = nearest(key.value, self.known)
+                near = self.unknown[key.value] = nearest(key.value, self.known)
                 hint = "" if near else f"; it has {listed(self.known)}"
                 self.report.error(key, f"{self.what} has no key {key.value!r}{hint}", near)
 
@@ -55,7 +56,7 @@ class Fields:
 
     def required(self, name: str) -> Node | None:
         node = self.get(name)
-        if node is None and self.table is not None:
+        if node is None and self.table is not None and name not in self.unknown.values():
             self.report.error(self.place, f"{self.what} needs `{name}:`")
         return node
 

@@ -58,7 +58,8 @@ class Machines:
                 self.report.error(word, f"{fields.what} has the state {word.value!r} twice")
             elif is_name(word, "a state", self.report):
                 states.append(word.value)
-        if not 2 <= len(states) <= MAX_STATES and fields.get("states") is not None and not self.report.failed:
+        words = len(fields.texts("states"))
+        if fields.get("states") is not None and not 2 <= words <= MAX_STATES:
             self.report.error(fields.get("states") or fields.place, f"{fields.what} needs 2 to {MAX_STATES} states")
         return tuple(states)
 

@@ -229,8 +229,8 @@ class Measures:
             for key, body in entries(node, f"`score` of {fields.what}", self._report)
             if (part := self._part(key, body, replace(scope, moving=False))) is not None
         )
-        if not parts and not self._report.failed:
-            self._report.error(fields.place, f"{fields.what} needs at least one part")
+        if isinstance(node, Table) and not node.entries:
+            self._report.error(node, f"{fields.what} needs at least one part")
         caps = tuple(
             cap
             for body in items(fields.get("caps"), f"`caps` of {fields.what}", self._report)

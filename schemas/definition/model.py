@@ -40,6 +40,7 @@ class Levels:
     patterns: tuple[tuple[str, tuple[str, ...]], ...]
     admin_trait: str | None = None
     admin_values: tuple[str, ...] = ()
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

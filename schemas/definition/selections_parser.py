@@ -124,13 +124,14 @@ def parse_levels(node: Node | None, report: Report, constants: Constants) -> Lev
         if key.value in LEVELS:
             words = texts(body, f"`{key.value}` of `levels`", report)
             patterns.append((key.value, tuple(word.value for word in words)))
-    if not patterns and fields.table is not None:
+    if not patterns and not fields.unknown and fields.table is not None:
         report.error(fields.place, "`levels` needs patterns of titles for executive, manager or user")
+    span = Span(node.line, node.column, "levels")
     admin = fields.child("admin", "`admin` of `levels`", ("trait", "is"))
     if admin is None:
-        return Levels(trait, tuple(patterns))
+        return Levels(trait, tuple(patterns), span=span)
     values = tuple(word.value for word in admin.texts("is", required=True))
-    return Levels(trait, tuple(patterns), admin.text("trait", required=True), values)
+    return Levels(trait, tuple(patterns), admin.text("trait", required=True), values, span)
 
 
 def _span(key: Scalar) -> Span:

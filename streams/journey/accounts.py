@@ -46,7 +46,7 @@ class AccountsLogic(Journeys):
         if value is not None and value.startswith(b'{"fact":'):
             return [self._fact(value)]
         outcomes: list[Outcome] = []
-        for found in canonical.decode(value, record.timestamp):
+        for found in canonical.decode(value, timestamp=record.timestamp):
             outcomes.append(self._event(found) if isinstance(found, Event) else refused(found))
         return outcomes
 

@@ -223,6 +223,8 @@ class LocalService:
     def _launch(self) -> bool:
         """One attempt. False: our port was taken between choosing and using it."""
         self._port = self._port or free_port()
+        if listens(self.host, self._port):  # asked before: another server of our kind would answer in our place
+            raise self._taken()
         leftovers = self.folder if self._wanted_data is None else None
         log_starts = self.log.stat().st_size if self.log.exists() else 0
         self._guarded = Guarded(
@@ -244,11 +246,16 @@ class LocalService:
         if taken and (self._wanted_port is None or not listens(self.host, self.port)):
             return False  # in the second case it was a port beside ours, which a new start chooses anew
         if taken:
-            raise ServiceError(f"{self.name} cannot listen on port {self.port}: it is taken; name another, or none")
+            raise self._taken()
         raise ServiceError(self._complaint("ended while starting", log))
 
+    def _taken(self) -> ServiceError:
+        return ServiceError(f"{self.name} cannot listen on port {self.port}: it is taken; name another, or none")
+
     def _complaint(self, what: str, log: str) -> str:
-        tail = "\n".join(f"  {line[:300]}" for line in log.strip().splitlines()[-20:])
+        # Without the call stacks of Java, which fill the end of a log and say nothing to the reader.
+        told = [line for line in log.splitlines() if line.strip() and not line.startswith(("\tat ", "\t... "))]
+        tail = "\n".join(f"  {line[:300]}" for line in told[-20:])
         return f"{self.name} on {self.host}:{self.port} {what}; its log ends:\n{tail or '  (empty)'}"
 
     def _log_since(self, position: int) -> str:

@@ -101,7 +101,7 @@ def split_insert(text: bytes) -> Insert | None:
     found = _INSERT_WITH_DATA.match(text[:_LOOK_FOR_INSERT])
     if found is None:
         return None
-    return Insert(found["sql"].decode(), found["format"].decode(), memoryview(text)[found.end() :])
+    return Insert(found["sql"].decode().rstrip(), found["format"].decode(), memoryview(text)[found.end() :])
 
 
 def second_statement(text: bytes) -> bool:

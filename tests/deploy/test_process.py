@@ -35,7 +35,7 @@ def children(pid: int) -> list[int]:
 def alive(pid: int) -> bool:
     """Running, and not merely waiting for somebody to read its exit status."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

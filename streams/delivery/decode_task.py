@@ -20,6 +20,7 @@ from streams.delivery.contracts import (
     Work,
 )
 from streams.delivery.dead import dead_letter
+from streams.delivery.inbox import heaviest
 from streams.delivery.origins import Stamp
 
 
@@ -93,13 +94,10 @@ class DecodeTask:
 
     def _read(self, record: Record, outputs: list[Output]) -> None:
         outcomes = self._route(record)
-        if not outcomes:
-            self.counts["dropped", "nothing"] += 1
-        for index, outcome in enumerate(outcomes):
+        kinds = [self._send_on(record, index, outcome, outputs) for index, outcome in enumerate(outcomes)]
+        self.counts[heaviest(kinds)] += 1
+        for outcome in outcomes:  # after all are sent: one record may hold several events, in any order
             self._time(record, outcome)
-            kind = self._send_on(record, index, outcome, outputs)
-            if index == 0:
-                self.counts[kind] += 1
 
     def _time(self, record: Record, outcome: Outcome) -> None:
         if isinstance(outcome, Redirect):

@@ -106,7 +106,7 @@ class Inbox:
             if isinstance(outcome, (Ok, Redirect)):
                 newest = outcome.at if newest is None else max(newest, outcome.at)
             kinds.append(self._other(source, record, index, outcome, touched, outputs, watermark))
-        self._count(kinds, source.topic)
+        self._counts[heaviest(kinds)] += 1
         return newest
 
     def _other(
@@ -140,13 +140,10 @@ class Inbox:
             case Drop(reason):
                 return "dropped", reason
 
-    def _count(self, kinds: list[tuple[str, str]], topic: str) -> None:
-        """Count the record once, by the outcome that matters most."""
-        if not kinds:
-            self._counts["dropped", "nothing"] += 1
-            return
-        self._counts[min(kinds, key=lambda kind: _WEIGHT[kind[0]])] += 1
+
+def heaviest(kinds: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """What a record with several outcomes counts as, so that it counts once: one bad item makes it a bad record."""
+    return min(kinds, key=lambda kind: _WEIGHT[kind[0]], default=("dropped", "nothing"))
 
 
 _WEIGHT = {"dead": 0, "ok": 1, "redirected": 2, "repeated": 3, "clock": 4, "dropped": 5}
-"""Which outcome a record with several counts as: one bad item makes it a bad record."""

@@ -1,64 +1,60 @@
-"""Alert: something that somebody should act on; opened, resolved, or retracted as if it had never been."""
+"""Alert: something that a person should act on, from its opening to its end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from schemas.records import content, content_id, decode, encode
+from schemas.shape import BECAUSE, ID, TIME, Shape
+from schemas.transition import Kind, Origin
+
+Status = Literal["opened", "resolved", "retracted"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
 
 
 @dataclass(slots=True)
 class Alert:
-    """One step in an alert's life.
+    """One record in the life of an alert: it opened, resolved, or was retracted because it never should have opened.
 
-    opens        id of the opening record, the same through its life
-    title        one readable sentence
-    clears_when  the smallest change that ends it
-    do, act_by   what to do, and until when
-    transition   id of the transition behind it, where there is one
+    All records of one life share `opens`, the id of the first. One alert is open per name and entity.
     """
 
-    NAME: ClassVar[str] = "alert"
-    RENAMED: ClassVar[dict[str, str]] = {}
-    TIMES: ClassVar[frozenset[str]] = frozenset({"at", "detected_at", "act_by"})
-
-    id: str
-    name: str
-    status: Literal["opened", "resolved", "retracted"]
-    opens: str
-    kind: Literal["user", "account"]
-    entity: str
-    account: str | None
-    severity: Literal["info", "low", "medium", "high", "critical"]
-    title: str
-    signals: list[str]
-    because: list[dict[str, Any]]
-    evidence: list[str]
-    clears_when: str | None
-    do: str
-    act_by: int | None
-    owner: str | None
-    carry: dict[str, Any]
-    transition: str | None
-    at: int
-    detected_at: int
-    definition: str
-    version: int
-    origin: Literal["live", "backfill", "migration", "correction"] = "live"
+    id: Annotated[str, ID, "hash of the content: equal ids have equal payloads"]
+    name: Annotated[str, "which alert of the definition"]
+    status: Annotated[Status, "opened, resolved, or retracted by a correction"]
+    opens: Annotated[str, ID, "id of the record that opened it; its own id where it is that record"]
+    kind: Annotated[Kind, "whose alert"]
+    entity: Annotated[str, "the user's or account's id"]
+    account: Annotated[str | None, "the account, or the account of the user"]
+    severity: Annotated[Severity, "how bad"]
+    title: Annotated[str, "one readable sentence"]
+    signals: Annotated[list[str], "the signals that hold: the reasons, by name"]
+    because: Annotated[list[dict[str, Any]], BECAUSE, "each condition behind it, with its value"]
+    evidence: Annotated[list[str], "ids of the events that moved those values"]
+    clears_when: Annotated[str | None, "the smallest change that ends it, in words"]
+    do: Annotated[str, "what to do about it"]
+    act_by: Annotated[int | None, TIME, "until when to act"]
+    owner: Annotated[str | None, "who looks after the account"]
+    carry: Annotated[dict[str, Any], "attributes that the definition carries: name, owner, plan ..."]
+    transition: Annotated[str | None, "id of the transition behind it; null where a signal is"]
+    at: Annotated[int, TIME, "event time"]
+    detected_at: Annotated[int, TIME, "when the engine found out, by its own clock"]
+    definition: Annotated[str, "name of the definition"]
+    version: Annotated[int, "the definition's version, a label"]
+    origin: Annotated[Origin, "only live alerts page anybody"]
 
     def to_json(self) -> bytes:
-        return encode(self, self.RENAMED, self.TIMES)
+        return SHAPE.to_json(self)
 
-    @classmethod
-    def from_json(cls, data: bytes) -> Alert:
-        found: Alert = decode(cls, data, cls.RENAMED, cls.TIMES)
-        return found
-
-
-_APART = frozenset({"id", "detected_at", "origin"})
+    @staticmethod
+    def from_json(data: bytes) -> Alert:
+        """Raises ShapeError, a ValueError, naming the field that does not fit."""
+        return SHAPE.from_json(data)
 
 
-def alert_id(alert: Alert) -> str:
-    """An opened record's `opens` is its own id, so it cannot be part of it."""
-    return content_id(content(alert, _APART | {"opens"} if alert.status == "opened" else _APART))
+SHAPE = Shape(Alert, uncounted=("id", "detected_at", "origin"))
+
+
+def alert_id(record: Alert) -> str:
+    """32 hex digits over the content. An opening record's `opens` is its own id, so it cannot count in it."""
+    return SHAPE.content_id(record, "opens") if record.status == "opened" else SHAPE.content_id(record)

@@ -1,41 +1,49 @@
-"""Snapshot: where an entity stands, for whoever does not want to replay its history. Its topic is compacted."""
+"""Snapshot: where an entity stands now. The newest one per entity is kept, so that a new consumer needs no history."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any
 
-from schemas.records import decode, encode
+from schemas.shape import TIME, Form, Shape
+from schemas.transition import Kind
+
+_MACHINES = Form(
+    {
+        "additionalProperties": {
+            "type": "object",
+            "required": ["state", "since"],
+            "properties": {"state": {"type": "string"}, "since": {"type": "string", **TIME.schema}},
+        }
+    }
+)
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """An entity at `as_of`.
+    """Where a user or account stands: its states, the measures that the definition publishes, what it carries.
 
-    machines  {machine: {state, since}}
-    signals   the signals that hold
-    measures  the measures that the definition publishes; null is unknown
+    On a compacted topic, keyed by the entity; a null record says that the entity is gone.
     """
 
-    NAME: ClassVar[str] = "snapshot"
-    RENAMED: ClassVar[dict[str, str]] = {}
-    TIMES: ClassVar[frozenset[str]] = frozenset({"as_of"})
-
-    kind: Literal["user", "account"]
-    entity: str
-    account: str | None
-    machines: dict[str, Any]
-    signals: list[str]
-    measures: dict[str, Any]
-    carry: dict[str, Any]
-    as_of: int
-    definition: str
-    version: int
+    kind: Annotated[Kind, "whose"]
+    entity: Annotated[str, "the user's or account's id"]
+    account: Annotated[str | None, "the account, or the account of the user"]
+    as_of: Annotated[int, TIME, "the instant of event time that it describes"]
+    definition: Annotated[str, "name of the definition"]
+    version: Annotated[int, "the definition's version, a label"]
+    machines: Annotated[dict[str, Any], _MACHINES, "{machine: {state, since}}, since in RFC 3339"]
+    signals: Annotated[list[str], "the signals that hold"]
+    measures: Annotated[dict[str, Any], "published measures by name; null where not known, times in RFC 3339"]
+    carry: Annotated[dict[str, Any], "attributes that the definition carries: name, owner, plan ..."]
 
     def to_json(self) -> bytes:
-        return encode(self, self.RENAMED, self.TIMES)
+        return SHAPE.to_json(self)
 
-    @classmethod
-    def from_json(cls, data: bytes) -> Snapshot:
-        found: Snapshot = decode(cls, data, cls.RENAMED, cls.TIMES)
-        return found
+    @staticmethod
+    def from_json(data: bytes) -> Snapshot:
+        """Raises ShapeError, a ValueError, naming the field that does not fit."""
+        return SHAPE.from_json(data)
+
+
+SHAPE = Shape(Snapshot)

@@ -1,73 +1,66 @@
-"""Transition: one machine of one entity changed its state. The product of this project."""
+"""Transition: one machine of one entity went from one state to another. The record that other teams consume."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from schemas.records import content, content_id, decode, encode
+from schemas.shape import BECAUSE, ID, TIME, Form, Shape
 
-PublishedBecause = Literal["live", "backfill", "migration", "correction"]
+Kind = Literal["user", "account"]
+Origin = Literal["live", "backfill", "migration", "correction"]
+
+_CAUSE = Form(
+    {"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition", "into"]}}
+)
 
 
 @dataclass(slots=True)
 class Transition:
-    """A stage change. `at` is event time, or the deadline of the timer that made it; the newest `seq` of an id is its truth.
+    """A state machine of one user or account moved. Published once under its id; a correction publishes the id again.
 
-    id          hash of every field but id, detected_at, seq, valid, supersedes, origin: equal id, equal payload
-    account     the account of a user; null for an account
-    from, to    states; from null enters the first one, to null ends the entity (label says why)
-    name        the rule that fired
-    seq         position in this entity's and machine's published log, from 1, no gaps
-    dwell_s     seconds spent in `from`
-    cause       {event: id} | {timer: deadline} | {member: id} | {link: id} | {definition: version}
-    because     each condition of the guard: {measure, value, op, threshold, holds}
-    signals     the signals that held
-    evidence    ids of the events that moved those measures
-    carry       attributes that the definition names
-    valid       false takes the id back; supersedes hints at the one it replaces
+    The truth of an id is its record with the highest `seq`. Times are ms here and RFC 3339 in JSON, durations seconds.
     """
 
-    NAME: ClassVar[str] = "transition"
-    RENAMED: ClassVar[dict[str, str]] = {"from_": "from"}
-    TIMES: ClassVar[frozenset[str]] = frozenset({"at", "detected_at"})
-
-    id: str
-    kind: Literal["user", "account"]
-    entity: str
-    account: str | None
-    machine: str
-    from_: str | None
-    to: str | None
-    name: str
-    label: str | None
-    at: int
-    detected_at: int
-    seq: int
-    dwell_s: float | None
-    definition: str
-    version: int
-    digest: str
-    cause: dict[str, Any]
-    because: list[dict[str, Any]]
-    signals: list[str]
-    evidence: list[str]
-    carry: dict[str, Any]
-    origin: PublishedBecause = "live"
-    valid: bool = True
-    supersedes: str | None = None
+    id: Annotated[str, ID, "hash of the content: equal ids have equal payloads"]
+    kind: Annotated[Kind, "whose journey"]
+    entity: Annotated[str, "the user's or account's id"]
+    account: Annotated[str | None, "the account of a user; null for an account's own transition"]
+    machine: Annotated[str, "which machine: stage, risk, or another one of the definition"]
+    from_: Annotated[str | None, "the state left; null where the entity begins"]
+    to: Annotated[str | None, "the state entered; null where the entity ends"]
+    name: Annotated[str, "the rule that fired; begins, ends or outside where it was none"]
+    label: Annotated[str | None, "what the rule calls it, such as resurrected; merged, erased, forgotten where it ends"]
+    at: Annotated[int, TIME, "event time, or the deadline of the timer that fired"]
+    detected_at: Annotated[int, TIME, "when the engine found out, by its own clock"]
+    seq: Annotated[int, Form({"minimum": 1}), "position in this entity's and machine's published log, from 1, no gaps"]
+    dwell_s: Annotated[float | None, "seconds spent in the state left; null where the entity begins"]
+    definition: Annotated[str, "name of the definition"]
+    version: Annotated[int, "the definition's version, a label"]
+    digest: Annotated[str, "hash of the normalised definition, its identity"]
+    cause: Annotated[
+        dict[str, Any], _CAUSE, "what set it off: {event: id}, {timer: deadline}, {member: id}, {link: id} ..."
+    ]
+    because: Annotated[list[dict[str, Any]], BECAUSE, "each condition of the rule, with its value at that moment"]
+    signals: Annotated[list[str], "the signals that held"]
+    evidence: Annotated[list[str], "ids of the events that moved the measures in `because`"]
+    carry: Annotated[dict[str, Any], "attributes that the definition carries: name, owner, plan ..."]
+    origin: Annotated[Origin, "live; backfill when it happened long before; migration; correction"]
+    valid: Annotated[bool, "false: this id is taken back"]
+    supersedes: Annotated[str | None, "a hint: the id that this correction replaces"]
 
     def to_json(self) -> bytes:
-        return encode(self, self.RENAMED, self.TIMES)
+        return SHAPE.to_json(self)
 
-    @classmethod
-    def from_json(cls, data: bytes) -> Transition:
-        found: Transition = decode(cls, data, cls.RENAMED, cls.TIMES)
-        return found
-
-
-_APART = frozenset({"id", "detected_at", "seq", "valid", "supersedes", "origin"})
+    @staticmethod
+    def from_json(data: bytes) -> Transition:
+        """Raises ShapeError, a ValueError, naming the field that does not fit."""
+        return SHAPE.from_json(data)
 
 
-def transition_id(transition: Transition) -> str:
-    return content_id(content(transition, _APART))
+SHAPE = Shape(Transition, uncounted=("id", "detected_at", "seq", "valid", "supersedes", "origin"))
+
+
+def transition_id(record: Transition) -> str:
+    """32 hex digits over what happened; when, where in the log and whether it still holds are left out."""
+    return SHAPE.content_id(record)

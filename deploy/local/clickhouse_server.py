@@ -80,14 +80,16 @@ async def fine(_request: web.Request) -> web.Response:
 async def statement_request(request: web.Request) -> web.Response:
     """Run the statement of a request; a request without one is answered as a ping is."""
     engine, threads = request.app[ENGINE], request.app[THREAD_POOL]
-    body, fields = await _content(request)
-    words = {**request.query, **fields}
-    query_id = words.get("query_id") or str(uuid.uuid4())
     headers = {
-        "X-ClickHouse-Query-Id": query_id,
-        "X-ClickHouse-Timezone": words.get("session_timezone") or engine.timezone,
+        "X-ClickHouse-Query-Id": request.query.get("query_id") or str(uuid.uuid4()),
+        "X-ClickHouse-Timezone": request.query.get("session_timezone") or engine.timezone,
         "X-ClickHouse-Server-Display-Name": "journeys",
     }
+    try:
+        body, fields = await _content(request)
+    except Refused as refused:
+        return _error(refused, headers)
+    words = {**request.query, **fields}
     if not body and not words.get("query"):
         return await fine(request)
     accepts = request.headers.get("Accept-Encoding", "") if words.get("enable_http_compression") == "1" else ""
@@ -104,25 +106,18 @@ async def statement_request(request: web.Request) -> web.Response:
 
 
 async def _content(request: web.Request) -> tuple[bytes, dict[str, str]]:
-    """The body, or the fields of a form in its place."""
-    if not request.content_type.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
+    """The body, or a form's fields in its place. Any other type is a bare statement or data, as `curl -d` sends it."""
+    if request.content_type != "multipart/form-data":
         return await request.read(), {}
-    if request.content_type.startswith("application/x-www") and "query" not in request.query:
-        # curl -d sends a bare statement under this type
-        raw = await request.read()
-        return (raw, {}) if not raw.startswith(b"query=") else (b"", _texts(await request.post()))
-    return b"", _texts(await request.post())
-
-
-def _texts(form: Mapping[str, Any]) -> dict[str, str]:
-    # A file field is an external table: named here so that the refusal can say what is missing.
-    return {name: value if isinstance(value, str) else "" for name, value in form.items()}
+    form = await request.post()
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    if len(fields) < len(form):  # a file
+        raise _refused(statement.NOT_IMPLEMENTED, "External tables are not supported here", "NOT_IMPLEMENTED")
+    return b"", fields
 
 
 def _call(request: web.Request, words: Mapping[str, str], body: bytes) -> Call:
     query = words.get("query", "").encode()
-    if any(name.endswith(("_structure", "_types")) for name in words if not name.startswith("param_")):
-        raise _refused(statement.NOT_IMPLEMENTED, "External tables are not supported here", "NOT_IMPLEMENTED")
     return Call(
         text=b"\n".join(part for part in (query, body) if part),
         database=words.get("database") or request.headers.get("X-ClickHouse-Database") or "default",

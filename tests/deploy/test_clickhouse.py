@@ -17,6 +17,7 @@ import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
+from clickhouse_connect.driver.external import ExternalData
 
 from deploy.local.clickhouse import ClickHouseAddress, LocalClickHouse, parse_address, why_no_clickhouse
 from deploy.local.process import ServiceError, free_port
@@ -136,6 +137,8 @@ def test_settings_hold_for_one_request(client: Client) -> None:
     usual = threads()
     assert threads(max_threads=usual + 3) == usual + 3
     assert threads() == usual
+    lenient = {"allow_suspicious_low_cardinality_types": 1}
+    client.command("CREATE TABLE odd (a LowCardinality(UInt8)) ENGINE = Memory", settings=lenient)
 
 
 def test_a_statement_without_a_result_gives_a_summary(client: Client) -> None:
@@ -219,6 +222,32 @@ def test_get_may_read_only(clickhouse: LocalClickHouse) -> None:
     answer = connection.getresponse()
     assert (answer.read(), answer.headers["X-ClickHouse-Format"]) == (b"[1]\n", "JSONCompactEachRow")
     connection.close()
+
+
+def test_a_bare_body_is_a_statement_or_data_as_curl_sends_it(client: Client, clickhouse: LocalClickHouse) -> None:
+    client.command("CREATE TABLE lines (a Int32) ENGINE = Memory")
+    connection = http.client.HTTPConnection(clickhouse.host, clickhouse.port, timeout=10)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-ClickHouse-Database": str(client.database)}
+    for path, body, expected in [
+        ("/", b"SELECT 1 + 1", b"2\n"),
+        ("/?query=INSERT+INTO+lines+FORMAT+CSV", b"1\n2\n", b""),
+        ("/?query=INSERT+INTO+lines+VALUES", b"(3), (4)", b""),
+        ("/", b"INSERT INTO lines FORMAT CSV\n5\n", b""),
+        ("/?query=SELECT+sum(a)+FROM+lines", b"", b"15\n"),
+    ]:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, expected), path
+    connection.close()
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_an_external_table_is_refused_and_not_ignored(database: dict[str, Any], form: bool) -> None:
+    table = ExternalData(file_name="more.csv", fmt="CSV", structure="a Int8", data=b"1\n")
+    with clickhouse_connect.get_client(**database, form_encode_query_params=form) as client:
+        with pytest.raises(DatabaseError, match="External tables are not supported here") as caught:
+            client.query("SELECT * FROM more", external_data=table)
+    assert caught.value.code == 48
 
 
 def test_eight_threads_work_at_once(database: dict[str, Any], client: Client) -> None:

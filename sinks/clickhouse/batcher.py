@@ -1,7 +1,7 @@
 """Batcher: rows collected into flushes, and which offsets a flush makes safe to commit. Pure; time is an argument.
 
 Call order of the shell, for each record it fetched: `add` (or `add_events`); then while `full()`, fetch nothing more;
-when `due(now)`: `take()`, deliver each table of the flush, produce its dead letters; only then commit what `done()` says.
+when `due(now)`: `take()`, deliver each table of the flush, produce its dead letters; then commit what `done()` says.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Migration(NamedTuple):
 def migrate(client: Client, database: str, say: Callable[[str], None], folder: Path = FOLDER) -> int:
     """Create the database if missing, apply what is new, leave the client on it. Returns how many were applied.
 
-    Raises MigrationError where an applied file has changed, is missing here, or is misnumbered; then nothing is applied.
+    Raises MigrationError where an applied file has changed, is missing here or is misnumbered; nothing is applied then.
     """
     wanted = read(folder)
     use(client, database)

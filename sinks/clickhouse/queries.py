@@ -49,7 +49,7 @@ def stock_daily(client: Client, kind: str, machine: str = "stage", days: int = 9
     return ask(
         client,
         "SELECT day, state, entities FROM stage_stock_daily WHERE kind = {kind:String} AND machine = {machine:String}"
-        " AND day > (SELECT max(day) FROM stage_stock_daily) - {days:UInt32} ORDER BY day, state",
+        " AND dateDiff('day', day, (SELECT max(day) FROM stage_stock_daily)) < {days:UInt32} ORDER BY day, state",
         kind=kind,
         machine=machine,
         days=days,
@@ -69,7 +69,7 @@ def flow(client: Client, kind: str, machine: str = "stage", days: int = 36_500) 
         client,
         "SELECT from_state, to_state, label, sum(f.transitions) AS transitions FROM stage_flow_daily AS f"
         " WHERE kind = {kind:String} AND machine = {machine:String}"
-        " AND day > (SELECT max(day) FROM stage_flow_daily) - toIntervalDay({days:UInt32})"
+        " AND dateDiff('day', day, (SELECT max(day) FROM stage_flow_daily)) < {days:UInt32}"
         " GROUP BY from_state, to_state, label ORDER BY transitions DESC, from_state, to_state",
         kind=kind,
         machine=machine,
@@ -89,7 +89,7 @@ def dwell(client: Client, kind: str, machine: str = "stage") -> list[dict[str, A
 
 
 def at_risk(client: Client, limit: int = 50) -> list[dict[str, Any]]:
-    """Accounts at risk, the largest revenue first: {account, name, owner, stage, mrr, renews_at, since, reason, ...}."""
+    """Accounts at risk, the largest revenue first: {account, name, owner, stage, mrr, since, reason, ...}."""
     return ask(
         client,
         "SELECT * FROM accounts_at_risk ORDER BY mrr DESC NULLS LAST, since, account LIMIT {limit:UInt32}",

@@ -56,12 +56,16 @@ _REFUSED: dict[int, str] = {
 """Server codes that no waiting mends, and what to do."""
 
 _BAD_DATA: frozenset[int] = frozenset(
-    (6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 128, 131, 321, 349, 407, 432, 441, 469, 675)
+    (6, 25, 26, 27, 38, 41, 53, 69, 70, 72, 117, 128, 131, 321, 349, 407, 432, 441, 469, 675)
 )
-"""Server codes about the rows: cannot parse, cannot convert, out of range, null where none may be, constraint."""
+"""Server codes about the rows: cannot parse, cannot convert, out of range, null where none may be, constraint.
+
+33 (CANNOT_READ_ALL_DATA) is not among them: it is what a connection that breaks in the middle of a body looks like.
+"""
 
 _HTTP_STATUS = re.compile(r"HTTP status (\d{3})")
 _HTTP_REFUSED = frozenset((400, 401, 403, 404, 405))
+_TOO_LARGE = 413
 _CLIENT_SIDE = (ValueError, TypeError, AttributeError, OverflowError, struct.error, IndexError, KeyError)
 """What clickhouse-connect lets through when a Python value does not fit its column (a UnicodeError is a ValueError)."""
 
@@ -93,6 +97,8 @@ def _by_status(error: BaseException) -> SinkError:
     if found is None:
         return Unavailable(_short(error), "network")
     status = int(found[1])
+    if status == _TOO_LARGE:
+        return BadData("the batch is larger than a proxy lets through", "http_413")
     if status in _HTTP_REFUSED:
         return Refused(f"what answers is no ClickHouse, or a proxy refuses: HTTP status {status}", f"http_{status}")
     return Unavailable(_short(error), f"http_{status}")

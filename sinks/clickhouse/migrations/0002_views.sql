@@ -222,14 +222,14 @@ FROM valid_transitions
 UNION ALL
 SELECT
     toString(kind) AS kind, entity, at, 3 AS step, 'alert' AS what, toString(name) AS subject,
-    toString(status) AS change, title AS reason, because AS details, evidence, lower(hex(id)) AS id
-FROM alerts FINAL
+    toString(status) AS change, title AS reason, because AS details, evidence, lower(hex(r.id)) AS id
+FROM alerts AS r FINAL
 UNION ALL
 SELECT
-    if(entity = '', 'account', 'user') AS kind, if(entity = '', ifNull(account, ''), entity) AS entity, at, 1 AS step,
-    'event' AS what, toString(name) AS subject, '' AS change, concat(place, ', ', actor) AS reason,
-    properties AS details, [event_id] AS evidence, lower(hex(id)) AS id
-FROM events FINAL;
+    if(v.entity = '', 'account', 'user') AS kind, if(v.entity = '', ifNull(v.account, ''), v.entity) AS entity, at,
+    1 AS step, 'event' AS what, toString(name) AS subject, '' AS change, concat(place, ', ', actor) AS reason,
+    properties AS details, [event_id] AS evidence, lower(hex(v.id)) AS id
+FROM events AS v FINAL;
 
 -- The law of stock, to be looked at: stock = entries - exits sums to the living, every entity is in one state of a machine
 -- or in none after its end (broken counts those that are not), and the snapshots agree once both topics are read.

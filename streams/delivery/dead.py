@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
+from schemas.deadletter import DeadLetter, dead_letter_id
 from streams.delivery.contracts import Dead, Output, Record
 
 TOPIC = "dead-letters"
@@ -12,16 +11,17 @@ TOPIC = "dead-letters"
 
 def dead_letter(record: Record, topic_id: str, index: int, dead: Dead) -> Output:
     """The original key and value, untouched, and everything else in headers."""
-    place = f"{topic_id}/{record.partition}/{record.offset}/{index}"
-    headers = (
-        ("id", blake2b(place.encode(), digest_size=16).hexdigest().encode()),
-        ("reason", dead.reason.encode()),
-        ("detail", dead.detail.encode()),
-        ("topic", record.topic.encode()),
-        ("partition", str(record.partition).encode()),
-        ("offset", str(record.offset).encode()),
-        ("index", str(index).encode()),
-        ("timestamp", str(record.timestamp).encode()),
-        *record.headers,
+    letter = DeadLetter(
+        id=dead_letter_id(topic_id, record.partition, record.offset, index),
+        reason=dead.reason,
+        detail=dead.detail,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        index=index,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
     )
-    return Output(TOPIC, record.key, record.value, headers)
+    return Output(TOPIC, *letter.to_record())

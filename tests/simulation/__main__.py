@@ -6,7 +6,8 @@ import argparse
 import sys
 import time
 
-from tests.simulation.schedule import Wrong, run
+from tests.simulation.play import Wrong
+from tests.simulation.schedule import run
 
 
 def main() -> int:

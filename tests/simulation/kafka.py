@@ -59,9 +59,9 @@ class Log:
 class Kafka:
     """Topics of `partitions` partitions each, and the group's committed offsets."""
 
-    def __init__(self, partitions: int, topics: tuple[str, ...]) -> None:
+    def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self.logs = {(topic, p): Log(topic, p) for topic in topics for p in range(partitions)}
+        self.logs: dict[tuple[str, int], Log] = {}
         self.generation = 0
         self.happened: Counter[str] = Counter()
         self.taken_over: dict[tuple[str, int], int] = {}
@@ -70,12 +70,22 @@ class Kafka:
         self.unused: set[tuple[str, int]] = set()
         """Partitions that stay empty for ever. One that is empty only for now may bring its first records too late."""
 
+    def log(self, topic: str, partition: int) -> Log:
+        found = self.logs.get((topic, partition))
+        if found is None:
+            found = self.logs[topic, partition] = Log(topic, partition)
+        return found
+
+    def records(self, topic: str) -> list[Record]:
+        """All that a topic holds, partition by partition."""
+        return [record for p in range(self.partitions) for record in self.log(topic, p).entries]
+
     def home(self, key: bytes) -> int:
         return key[-1] % self.partitions
 
     def produce(self, now: int, output: Output) -> None:
         partition = self.home(output.key or b"\0") if output.partition is None else output.partition
-        self.logs[output.topic, partition].put(now, output.key, output.value, output.headers)
+        self.log(output.topic, partition).put(now, output.key, output.value, output.headers)
 
     def commit(self, generation: int, partition: int, offsets: dict[str, int]) -> None:
         if generation != self.generation:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.play import Wrong
 from tests.simulation.rules import OFF
-from tests.simulation.schedule import Schedule, Wrong, run
+from tests.simulation.schedule import Schedule, run
+from tests.simulation.toy_play import ToyPlay
 from tests.simulation.worker import Rules
 
 SCHEDULES = 2_000
@@ -32,7 +34,7 @@ def test_a_missing_rule_is_noticed(rule: str) -> None:
 
 
 def test_a_schedule_is_a_function_of_its_seed() -> None:
-    first, second = (Schedule(7, Rules()) for _ in range(2))
+    first, second = (Schedule(7, Rules(), ToyPlay()) for _ in range(2))
     first.run()
     second.run()
     for place, log in first.kafka.logs.items():
@@ -43,7 +45,7 @@ def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:
     """Faults that never happen prove nothing."""
     seen: dict[str, int] = {}
     for seed in range(60):
-        schedule = Schedule(seed, Rules())
+        schedule = Schedule(seed, Rules(), ToyPlay())
         schedule.run()
         for what, count in schedule.happened.items():
             seen[what] = seen.get(what, 0) + count

@@ -14,7 +14,7 @@ from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
 from streams.delivery.task import Task
 from tests.simulation.kafka import Kafka
-from tests.simulation.toys import CountingUsers, FoldingAccounts, route
+from tests.simulation.play import Play
 
 PARTITIONS = 2
 INPUTS = {"decode": ("raw",), "users": ("direct", "events"), "accounts": ("members",)}
@@ -51,8 +51,9 @@ class Rules:
 class Lane:
     """One partition of one kind at one worker: computes ahead by at most two works, does them in order."""
 
-    def __init__(self, kind: str, partition: int, kafka: Kafka, rules: Rules, random: Random) -> None:
+    def __init__(self, kind: str, partition: int, kafka: Kafka, rules: Rules, random: Random, play: Play) -> None:
         self.kind, self.partition, self.kafka, self.rules, self.random = kind, partition, kafka, rules, random
+        self.play = play
         self.generation = kafka.generation
         self.now = 0
         self.ready = False
@@ -64,12 +65,14 @@ class Lane:
     def _task(self) -> Any:
         if self.kind == "decode":
             heartbeats = {"events": PARTITIONS, "members": PARTITIONS}
-            return DecodeTask(route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50)
+            return DecodeTask(self.play.route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50)
         sender = f"{self.kind}/{self.partition}"
-        logic, settings = (CountingUsers(), USERS) if self.kind == "users" else (FoldingAccounts(), ACCOUNTS)
+        settings = USERS if self.kind == "users" else ACCOUNTS
         inputs = INPUTS[self.kind]
         senders = {topic: SENDERS[topic] for topic in inputs if topic in SENDERS}
-        return self.rules.task(logic, self.partition, inputs, self.generation, sender, senders, settings)
+        return self.rules.task(
+            self.play.logic(self.kind), self.partition, inputs, self.generation, sender, senders, settings
+        )
 
     # --- computing ---------------------------------------------------------------------------------------------------
 
@@ -100,7 +103,7 @@ class Lane:
         return work
 
     def _log(self, topic: str) -> Any:
-        return self.kafka.logs[topic, self.partition]
+        return self.kafka.log(topic, self.partition)
 
     # --- doing -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""The real logics under the same faults: what they publish is what a replay of the same records publishes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.journey_play import JourneyPlay
+from tests.simulation.play import Wrong
+from tests.simulation.rules import OFF
+from tests.simulation.schedule import run
+
+
+@pytest.fixture(scope="module")
+def play() -> JourneyPlay:
+    return JourneyPlay()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_live_run_with_crashes_is_equal_to_a_replay(seed: int, play: JourneyPlay) -> None:
+    run(seed, play=play)
+
+
+@pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])
+def test_a_missing_rule_shows_in_the_journeys_too(rule: str, play: JourneyPlay) -> None:
+    """Some do not: real entities know repeated events by their ids, and correct what came late. Toys do neither."""
+    for seed in range(40):
+        try:
+            run(seed, OFF[rule], play)
+        except Wrong:
+            return
+    pytest.fail(f"40 schedules without {rule}, and nobody noticed")

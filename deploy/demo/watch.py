@@ -1,0 +1,112 @@
+"""Watching a run: the topics as they fill, how far the groups have committed, and when everything has arrived."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+PUBLISHED = ("transitions.user", "transitions.account", "alerts")
+
+
+class Follower:
+    """Reads published topics from their beginning and hands each record over: take(topic without prefix, value, Kafka ms)."""
+
+    def __init__(
+        self, bootstrap: str, prefix: str, take: Callable[[str, dict[str, Any], int], None],
+        topics: Sequence[str] = PUBLISHED,
+    ) -> None:  # fmt: skip
+        self._prefix = prefix
+        self._take = take
+        self._topics = [prefix + topic for topic in topics]
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20
+        )
+        self.read = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._consumer.start()
+        try:
+            partitions = [TopicPartition(t, p) for t in self._topics for p in await self._partitions(t)]
+            self._consumer.assign(partitions)
+            await self._consumer.seek_to_beginning(*partitions)
+            while True:
+                for tp, records in (await self._consumer.getmany(timeout_ms=200)).items():
+                    for record in records:
+                        self.read += 1
+                        if record.value is not None:
+                            self._take(
+                                tp.topic.removeprefix(self._prefix), orjson.loads(record.value), record.timestamp
+                            )
+        finally:
+            await self._consumer.stop()
+
+    async def _partitions(self, topic: str) -> list[int]:
+        while not (found := self._consumer.partitions_for_topic(topic)):
+            await self._consumer.topics()
+            await asyncio.sleep(0.1)
+        return sorted(found)
+
+
+class Groups:
+    """How far consumer groups are behind the ends of their topics."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+
+    async def __aenter__(self) -> Groups:
+        await self._admin.start()
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+    async def lag(self, group: str, topics: Sequence[str]) -> int:
+        """Records that the group has not committed, over these topics."""
+        partitions = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
+        if not partitions:
+            await self._consumer.topics()
+            return 1
+        ends = await self._consumer.end_offsets(partitions)
+        committed = await self._admin.list_consumer_group_offsets(group)
+        done = {tp: found.offset for tp, found in committed.items()}
+        return sum(end - max(done.get(tp, 0), 0) for tp, end in ends.items())
+
+    async def ends(self, topics: Sequence[str]) -> int:
+        """Records ever written to these topics."""
+        partitions = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
+        return sum((await self._consumer.end_offsets(partitions)).values()) if partitions else 0
+
+    async def drained(
+        self, engine: str, engine_topics: Sequence[str], sink: str, sink_topics: Sequence[str], deadline_s: float = 240,
+        alive: Callable[[], None] = lambda: None, settle_s: float = 1.5,
+    ) -> None:  # fmt: skip
+        """Wait until both groups have committed everything and nothing more comes. TimeoutError says who is behind."""
+        began, quiet_since, seen = time.monotonic(), None, -1
+        while True:
+            alive()
+            engine_lag, sink_lag = await self.lag(engine, engine_topics), await self.lag(sink, sink_topics)
+            ends = await self.ends([*engine_topics, *sink_topics])
+            now = time.monotonic()
+            # Heartbeats keep the internal topics growing a little: only source and published topics must stand still.
+            if engine_lag <= 0 and sink_lag <= 0 and ends == seen:
+                quiet_since = quiet_since or now
+                if now - quiet_since >= settle_s:
+                    return
+            else:
+                quiet_since = None
+            seen = ends
+            if now - began > deadline_s:
+                raise TimeoutError(
+                    f"after {deadline_s:.0f} s the engine is {engine_lag} records behind, the sink {sink_lag}"
+                )
+            await asyncio.sleep(0.25)

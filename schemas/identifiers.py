@@ -1,34 +1,47 @@
-"""Identifiers: which texts name nobody. A placeholder id would make one entity of thousands."""
+"""Identifiers: which text may stand for a person or an account, and which stands for nobody.
+
+A placeholder that got through would become one entity made of all the people that a broken tracker could not name.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+LONGEST = 512
+"""Characters. Real ids stay below 256 (the limit of an e-mail address is 254); longer ones are misplaced payloads."""
+
 PLACEHOLDERS = frozenset(
     {
-        "", "-", "0", "-1", "1234", "12345", "anon", "anonymous", "guest", "false", "true", "n/a", "na", "nan", "nil", "none",
-        "not_authenticated", "notset", "(not set)", "null", "undefined", "unidentified", "unknown", "user", "user_id",
-        "userid", "distinct_id", "distinctid", "id", "email", "lead", "{}", "[]", "[object object]", "0x0", "000000",
-        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        "", "-", "--", "0", "-1", "1234567890", "none", "null", "nil", "nan", "n/a", "na", "undefined", "unknown",
+        "anonymous", "anon", "guest", "user", "userid", "user_id", "distinct_id", "email", "id", "name", "not set",
+        "(not set)", "not_authenticated", "notauthenticated", "true", "false", "[]", "{}", "[object object]", "lmy47d",
+        "00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000",
+        "ffffffff-ffff-ffff-ffff-ffffffffffff", "{{user_id}}", "{{userid}}", "{user_id}", "${user_id}", "<user_id>",
     }
 )  # fmt: skip
-"""After Mixpanel's and PostHog's lists of ids that clients send for nobody; compared without case."""
+"""Lower case. After Mixpanel's and PostHog's lists of refused ids, with unfilled templates added."""
 
-LONGEST = 512
-"""Characters of an identifier at most: longer ones are somebody's payload."""
+
+class NotAnIdentifier(ValueError):
+    """The value is of a type, or a length, that no identifier has."""
 
 
 def identifier(value: Any) -> str | None:
-    """An id as text; None where it is missing, a placeholder, or nothing that could be an id."""
-    if value is None or isinstance(value, (bool, dict, list)):
+    """A canonical identifier, or None where the value names nobody: missing, blank or a placeholder.
+
+    Text loses the space around it and keeps its case; whole numbers become text. Anything else raises NotAnIdentifier.
+    """
+    if value is None:
         return None
-    text = value if isinstance(value, str) else repr(value)
-    text = text.strip()
-    if text.lower() in PLACEHOLDERS or len(text) > LONGEST or "\x00" in text:
-        return None
-    return text
+    if type(value) is not str:
+        value = _number(value)
+    text = value.strip()
+    if len(text) > LONGEST:
+        raise NotAnIdentifier(f"longer than {LONGEST} characters")
+    return None if text.lower() in PLACEHOLDERS else text
 
 
-def is_placeholder(value: Any) -> bool:
-    """Whether an id was given that names nobody."""
-    return value is not None and identifier(value) is None
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
+        raise NotAnIdentifier("neither text nor a whole number")
+    return str(int(value))

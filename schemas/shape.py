@@ -127,12 +127,12 @@ class Shape(Generic[R]):
             raise ShapeError(f"{field.name} is {value!r:.60}; expected {_wording(field.hint)}")
         return value
 
-    def schema(self, name: str, title: str) -> Object:
+    def schema(self, name: str) -> Object:
         """The JSON Schema of the record. Unknown fields are allowed: a reader must pass over what is new."""
         return {
             "$schema": DRAFT,
             "$id": f"urn:journeys:schema:{name}",
-            "title": title,
+            "title": self.record.__name__.removesuffix("File"),
             "description": " ".join((self.record.__doc__ or "").split("\n\n")[0].split()),
             "type": "object",
             "required": [field.name for field in self.fields if field.required],
@@ -208,6 +208,9 @@ def _wording(hint: Any) -> str:
 def _milliseconds(name: str, value: Any) -> int:
     """One of our own times; unlike `parse_time` without bounds, since `detected_at` of a replay may be anything."""
     try:
-        return round(datetime.fromisoformat(value).timestamp() * 1000)
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return round(moment.timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
-        raise ShapeError(f"{name} is {value!r:.60}; expected a time such as 2024-05-01T12:00:00.000Z") from None
+        pass
+    raise ShapeError(f"{name} is {value!r:.60}; expected a time such as 2024-05-01T12:00:00.000Z")

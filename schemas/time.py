@@ -16,7 +16,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 _SECONDS = [f"{ms // 1000:02}.{ms % 1000:03}Z" for ms in range(60_000)]
-"""The last seven characters of every instant of a minute: looking one up costs a tenth of formatting it."""
+"""The end of every instant's text within its minute: looking one up costs a tenth of formatting it (4 MB in all)."""
+
+_MS_OF = {text: ms for ms, text in enumerate(_SECONDS)} | {f"{s:02}Z": s * 1000 for s in range(60)}
+"""And back, for the two forms that nearly every tracker writes; everything else takes the long way."""
+
+_MINUTES: dict[str, int] = {}
+"""Minutes lately read, `2024-05-01T12:00:` to ms."""
 
 
 def rfc3339(ms: int) -> str:
@@ -38,7 +44,8 @@ def parse_time(value: Any) -> int | None:
     colon, a fraction of any length (rounded to ms), a leap second. Without an offset it is read as UTC.
     """
     if isinstance(value, str):
-        return _parse_text(value)
+        minute, rest = _MINUTES.get(value[:17]), _MS_OF.get(value[17:])
+        return minute + rest if minute is not None and rest is not None else _parse_text(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not EARLIEST <= value * 1000 < LATEST:  # false for NaN and the infinities too
@@ -53,7 +60,12 @@ def _parse_text(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return _parse_unusual(text)
-    return _within(moment)
+    at = _within(moment)
+    if at is not None and text[17:] in _MS_OF:
+        if len(_MINUTES) >= 8192:
+            _MINUTES.clear()
+        _MINUTES[text[:17]] = at - _MS_OF[text[17:]]
+    return at
 
 
 def _parse_unusual(text: str) -> int | None:

@@ -1,127 +1,116 @@
-"""Source `canonical`: our own JSON, and the form of the events topic.
+"""Canonical: our own JSON, one event a record. What a team writes that has no tracker, and what we write on `events`.
 
-Minimal: {id, event, user, account, at, properties}. Optional: anonymous, type, traits, actor, place, received_at.
-`at` and `received_at` are epoch seconds (a fraction is milliseconds) or RFC 3339. {"type": "watermark", "at": T} promises
-that nothing earlier than T follows on its partition.
+    {"id": "e1", "event": "Report Created", "user": "u1", "account": "a1", "at": 1714564800.5, "properties": {}}
+
+`at` is epoch seconds or RFC 3339 text. Optional: anonymous, type, traits, actor, place, received_at, source.
+`{"type": "watermark", "at": T}` promises that nothing earlier follows on the partition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
-from typing import Any, get_args
 
 import orjson
 
-from schemas.event import Actor, Event, EventType, Place
-from schemas.identifiers import identifier, is_placeholder
-from schemas.sources.outcome import Failure, Watermark
-from schemas.sources.reading import future, read_json
-from schemas.time import EARLIEST, LATEST, parse_time
-
-_TYPES = frozenset(get_args(EventType))
-_ACTORS = frozenset(get_args(Actor))
-_PLACES = frozenset(get_args(Place))
-_IDS = ("user", "anonymous", "account")
-
-Decoded = Event | Failure | Watermark
+from schemas.event import Event
+from schemas.sources.outcome import Decoded, Failure, Headers, Refused, Watermark
+from schemas.sources.reading import (
+    ACTORS,
+    NAMES,
+    PLACES,
+    TYPES,
+    Object,
+    choice,
+    entity_id,
+    kind_of,
+    latest,
+    load,
+    message_id,
+    nobody,
+    not_after,
+    object_of,
+    text_of,
+    time_of,
+)  # fmt: skip
+from schemas.vocabulary import PLACE_OF
 
 
 def decode(
-    value: bytes | None,
-    key: bytes | None = None,
-    headers: Sequence[tuple[str, bytes]] = (),
-    timestamp: int = 0,
-    *,
-    max_future: int = 600_000,
-) -> list[Decoded]:
-    """One record to its one event. An id that is missing is a hash of the bytes, so the same bytes are the same event."""
-    told = read_json(value)
-    if isinstance(told, Failure):
-        return [told]
-    if not isinstance(told, dict):
-        return [Failure("wrong_type", f"an event is a JSON object, not a {type(told).__name__}")]
-    at = _at(told.get("at"))
+    value: bytes | None, key: bytes | None = None, headers: Headers = (), timestamp: int = 0, *,
+    max_future: int | None = None,
+) -> Decoded:  # fmt: skip
+    """What one record means: one event, failure or watermark. Never raises. See `schemas.sources.decode`."""
+    try:
+        found = load(value)
+        if type(found) is not dict:
+            return [Failure("wrong_type", f"the value is {kind_of(found)}; write one JSON object a record")]
+        return [_read(found, latest(timestamp, max_future), value)]
+    except Refused as refused:
+        return [refused.failure]
+
+
+def _read(message: Object, limit: int, raw: bytes | None) -> Event | Watermark:
+    at = time_of(message, "at")
     if at is None:
-        return [Failure("bad_time", f"at: {told.get('at')!r:.60} is no epoch seconds and no RFC 3339")]
-    if told.get("type") == "watermark":
-        return [Watermark(at)]
-    return [_event(told, at, value or b"", timestamp, max_future)]
-
-
-def _event(told: dict[str, Any], at: int, value: bytes, timestamp: int, max_future: int) -> Decoded:
-    name, kind = told.get("event"), told.get("type", "track")
-    if not isinstance(name, str) or not name:
-        return Failure("missing_name", "event: a name is needed")
-    properties, traits = told.get("properties") or {}, told.get("traits") or {}
-    actor, place = told.get("actor") or "user", told.get("place") or "product"
-    wrong = _wrong(kind, properties, traits, actor, place)
-    if wrong is not None:
-        return wrong
-    user, anonymous, account = (identifier(told.get(field)) for field in _IDS)
+        raise Refused("bad_time", "at is missing; write epoch seconds or RFC 3339")
+    get = message.get
+    kind = get("type", "track")
+    if kind == "watermark":
+        return Watermark(at)
+    not_after(at, limit)
+    if kind not in _TYPES:
+        choice(kind, TYPES, "type")
+    name = text_of(message, "event") or NAMES.get(kind)
+    if not name:
+        raise Refused("missing_name", "event is missing; write the event's name")
+    user, anonymous, account = (
+        entity_id(message, "user"), entity_id(message, "anonymous"), entity_id(message, "account"),
+    )  # fmt: skip
     if user is None and anonymous is None and account is None:
-        return _nobody(told)
-    late = future(at, timestamp, max_future) if timestamp > 0 else None
-    if late is not None:
-        return late
-    given = told.get("id")
+        raise nobody(message, "user", "anonymous", "account")
+    actor, place = get("actor"), get("place")
     return Event(
-        given if isinstance(given, str) and given else derived_id(given, value), name, kind, at, user, anonymous, account,
-        properties, traits, actor, place, _at(told.get("received_at")),
+        message_id(message, "id", raw), name, kind, at, user, anonymous, account, object_of(message, "properties"),
+        object_of(message, "traits"), "user" if actor is None else choice(actor, ACTORS, "actor"),
+        PLACE_OF.get(name, "product") if place is None else choice(place, PLACES, "place"),
+        time_of(message, "received_at"), text_of(message, "source") or "canonical",
     )  # fmt: skip
 
 
-def _wrong(kind: Any, properties: Any, traits: Any, actor: Any, place: Any) -> Failure | None:
-    try:
-        if kind in _TYPES and actor in _ACTORS and place in _PLACES and type(properties) is type(traits) is dict:
-            return None
-    except TypeError:  # a list or an object where a word belongs
-        pass
-    for field, found in (("properties", properties), ("traits", traits)):
-        if not isinstance(found, dict):
-            return Failure("wrong_type", f"{field}: an object is needed, not a {type(found).__name__}")
-    for field, found, known in (("type", kind, _TYPES), ("actor", actor, _ACTORS), ("place", place, _PLACES)):
-        if not isinstance(found, str) or found not in known:
-            return Failure("wrong_type", f"{field}: {found!r:.60} is none of {', '.join(sorted(known))}")
-    return None
-
-
-def _nobody(told: dict[str, Any]) -> Failure:
-    if any(is_placeholder(told.get(field)) for field in _IDS):
-        return Failure("placeholder_id", "its ids name nobody: " + ", ".join(repr(told.get(f))[:40] for f in _IDS))
-    return Failure("missing_entity", "none of user, anonymous, account is given")
-
-
-def derived_id(given: Any, value: bytes) -> str:
-    """The id of an event that came without one: its number if it is one, else a hash of the bytes."""
-    if isinstance(given, int) and not isinstance(given, bool):
-        return str(given)
-    return blake2b(value, digest_size=12).hexdigest()
-
-
-def _at(value: Any) -> int | None:
-    """Numbers are epoch seconds; the usual case first, as this runs for every event."""
-    if type(value) is float or type(value) is int:
-        at = round(value * 1000) if -1e12 < value < 1e12 else 0
-        return at if EARLIEST <= at < LATEST else None
-    return parse_time(value)
+_TYPES: tuple[str, ...] = ("track", "identify", "group", "page", "screen", "alias")  # `in` must not hash a list
 
 
 def encode(event: Event) -> bytes:
-    """The event in the form that `decode` reads; fields at their defaults are left out."""
-    told: dict[str, Any] = {"id": event.id, "event": event.name, "at": event.at / 1000}
-    for field, value, default in (
-        ("type", event.type, "track"), ("user", event.user, None), ("anonymous", event.anonymous, None),
-        ("account", event.account, None), ("properties", event.properties, {}), ("traits", event.traits, {}),
-        ("actor", event.actor, "user"), ("place", event.place, "product"),
-    ):  # fmt: skip
-        if value != default:
-            told[field] = value
+    """The event in this form, which `decode` reads back as the same event; what it would assume anyway is left out."""
+    found: Object = {"id": event.id, "event": event.name}
+    if event.type != "track":
+        found["type"] = event.type
+    if event.user is not None:
+        found["user"] = event.user
+    if event.anonymous is not None:
+        found["anonymous"] = event.anonymous
+    if event.account is not None:
+        found["account"] = event.account
+    found["at"] = _seconds(event.at)
+    if event.properties:
+        found["properties"] = event.properties
+    if event.traits:
+        found["traits"] = event.traits
+    if event.actor != "user":
+        found["actor"] = event.actor
+    if event.place != PLACE_OF.get(event.name, "product"):
+        found["place"] = event.place
     if event.received_at is not None:
-        told["received_at"] = event.received_at / 1000
-    return orjson.dumps(told)
+        found["received_at"] = _seconds(event.received_at)
+    if event.source != "canonical":
+        found["source"] = event.source
+    return orjson.dumps(found)
 
 
 def watermark(at: int) -> bytes:
-    """A promise that nothing earlier than `at` (ms) follows."""
-    return orjson.dumps({"type": "watermark", "at": at / 1000})
+    """A promise that nothing earlier than `at` (ms) follows on the partition."""
+    return orjson.dumps({"type": "watermark", "at": _seconds(at)})
+
+
+def _seconds(ms: int) -> float:
+    """A double holds ms of these centuries exactly enough: 4e9 s leave it 0.5 µs."""
+    return ms // 1000 if ms % 1000 == 0 else ms / 1000

@@ -1,18 +1,31 @@
-"""What decoding comes to besides events: a failure with a reason, or a sender's promise about time."""
+"""What a decoder makes of a record besides events: a Failure with a reason, or a Watermark."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, get_args
+
+from schemas.event import Event
 
 Reason = Literal[
-    "no_value", "too_big", "not_utf8", "not_json", "too_deep", "wrong_type", "missing_name", "missing_entity", "bad_time",
-    "future", "placeholder_id",
-]  # fmt: skip
-"""Why a record, or a part of it, is no event."""
+    "no_value",  # a null record: nothing to read
+    "too_big",  # more bytes than a record may have
+    "not_utf8",
+    "not_json",
+    "too_deep",  # nested deeper than any event is
+    "wrong_type",  # a field, or the whole value, is of another type than it should be
+    "missing_name",
+    "missing_entity",  # it names neither user nor anonymous person nor account
+    "placeholder_id",  # it does, but only by ids that stand for nobody (null, anonymous, 0 ...)
+    "bad_time",  # no time, no readable time, or one outside 1990 to 2100
+    "future",  # later than the record's Kafka timestamp by more than the definition allows
+]
+
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class Failure(NamedTuple):
-    """This record, or this part of a batch, cannot be an event."""
+    """The record, or one item of it, is no event: why, and for a person what to write instead."""
 
     reason: Reason
     detail: str = ""
@@ -22,3 +35,17 @@ class Watermark(NamedTuple):
     """The sender promises that nothing earlier than `at` (ms) follows on this partition."""
 
     at: int
+
+
+Headers = Iterable[tuple[str, bytes]]
+
+Decoded = list[Event | Failure | Watermark]
+"""What one record means, in the order of its items."""
+
+
+class Refused(Exception):
+    """A Failure on its way from the field that does not fit to `decode`, which returns it. Never leaves a decoder."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = Failure(reason, detail)

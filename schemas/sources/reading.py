@@ -1,62 +1,187 @@
-"""Reading a record's bytes: JSON with limits, and the checks that every source shares. Nothing here raises."""
+"""Reading: what all JSON decoders share: bytes to a JSON value, its fields to identifiers, texts and times."""
 
 from __future__ import annotations
 
-from typing import Any
+from hashlib import blake2b
+from typing import Any, cast
 
 import orjson
 
-from schemas.sources.outcome import Failure
+from schemas.event import Actor, EventType, Place
+from schemas.identifiers import NotAnIdentifier, identifier
+from schemas.sources.outcome import Refused
+from schemas.time import EARLIEST, LATEST, parse_time
 
-BIGGEST = 1 << 20
-"""Bytes of a record's value at most: Kafka's own default limit."""
+Object = dict[str, Any]
+
+LARGEST = 1_048_576
+"""Bytes. Kafka's own default limit for a record; Segment refuses above 32 KB a call, 500 KB a batch."""
 
 DEEPEST = 64
-"""Levels of nesting at most. Vendors use six; thousands are an attack on whoever walks them."""
+"""Levels of nesting. Far above any event, far below the 254 at which orjson refuses to write a value back."""
+
+NEVER = 2**62
+"""A limit for event times where there is none."""
+
+TYPES: frozenset[EventType] = frozenset({"track", "identify", "group", "page", "screen", "alias"})
+ACTORS: frozenset[Actor] = frozenset({"user", "system", "staff"})
+PLACES: frozenset[Place] = frozenset({"product", "website", "mail", "billing", "crm", "support"})
+
+NAMES: dict[str, str] = {
+    "identify": "Identified",
+    "group": "Account Identified",
+    "page": "Page Viewed",
+    "screen": "Screen Viewed",
+    "alias": "User Aliased",
+}
+"""Event names of the types that carry none of their own."""
 
 
-def read_json(value: bytes | None) -> Any:
-    """The JSON value, or a Failure that says why not."""
+def load(value: bytes | None) -> Any:
+    """The JSON value of a record. Raises Refused."""
     if value is None:
-        return Failure("no_value", "the record has no value")
-    if len(value) > BIGGEST:
-        return Failure("too_big", f"{len(value)} bytes, at most {BIGGEST} are read")
+        raise Refused("no_value", "the record's value is null")
+    if len(value) > LARGEST:
+        raise Refused("too_big", f"{len(value)} bytes; at most {LARGEST} are read")
     try:
         found = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        return _why_not(value, str(error))
-    # A deep value has many brackets: counting them spares the walk for nearly every record.
-    if value.count(b"{") + value.count(b"[") > DEEPEST and _deeper_than(found, DEEPEST):
-        return Failure("too_deep", f"nested deeper than {DEEPEST} levels")
+        raise _unreadable(value, error) from None
+    if value.count(b"{") + value.count(b"[") > DEEPEST and _deep(found):
+        raise Refused("too_deep", f"nested deeper than {DEEPEST} levels")
     return found
 
 
-def _why_not(value: bytes, error: str) -> Failure:
+def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Refused:
+    if "depth" in str(error) or "recursion" in str(error):  # orjson's own limit, 1,024
+        return Refused("too_deep", f"nested deeper than {DEEPEST} levels")
     try:
         value.decode()
-    except UnicodeDecodeError as bad:
-        return Failure("not_utf8", f"byte {bad.start} is not UTF-8")
-    return Failure("too_deep", error) if "recursion" in error or "depth" in error else Failure("not_json", error)
+    except UnicodeDecodeError as wrong:
+        return Refused("not_utf8", f"byte {wrong.start} is not UTF-8")
+    return Refused("not_json", str(error))
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
-    rows = [value]
-    for _ in range(levels):
-        rows = [inner for row in rows if isinstance(row, (dict, list)) for inner in _inside(row)]
-        if not rows:
+def _deep(value: Any) -> bool:
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(DEEPEST):
+        if not level:
             return False
-    return any(isinstance(row, (dict, list)) for row in rows)
+        inner = (node.values() if type(node) is dict else node for node in level)
+        level = [child for children in inner for child in children if type(child) in _NESTED]
+    return bool(level)
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return [v for v in (value.values() if isinstance(value, dict) else value) if isinstance(v, (dict, list))]
+_NESTED = (dict, list)
 
 
-def future(at: int, timestamp: int, max_future: int) -> Failure | None:
-    """A Failure where an event claims to lie after its record came to the broker, beyond what clocks differ by.
+def latest(timestamp: int, max_future: int | None) -> int:
+    """The latest event time (ms) to believe of a record; none (NEVER) without a Kafka timestamp, as in a file."""
+    return NEVER if max_future is None or timestamp <= 0 else timestamp + max_future
 
-    `timestamp`: Kafka's own, ms; 0 or less where there is none, as in a file.
+
+def not_after(at: int, limit: int) -> int:
+    if at > limit:
+        raise Refused("future", f"{(at - limit) // 1000} s later than the record's timestamp allows")
+    return at
+
+
+def entity_id(message: Object, name: str) -> str | None:
+    """The identifier in a field; None where it is missing or a placeholder."""
+    value = message.get(name)
+    if value is None:
+        return None
+    try:
+        return identifier(value)
+    except NotAnIdentifier as error:
+        raise Refused("wrong_type", f"{name} is {error}; write text or a whole number") from None
+
+
+def nobody(message: Object, *names: str) -> Refused:
+    """No field names anybody: a placeholder where one is given, else missing."""
+    given = [name for name in names if message.get(name) is not None]
+    if given:
+        return Refused("placeholder_id", f"{given[0]} is a placeholder that stands for nobody")
+    return Refused("missing_entity", f"none of {', '.join(names)} is given")
+
+
+def object_of(message: Object, name: str) -> Object:
+    """The object in a field; a new empty one where it is missing."""
+    value = message.get(name)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise Refused("wrong_type", f"{name} is {kind_of(value)}; write an object")
+    return cast(Object, value)
+
+
+def text_of(message: Object, name: str) -> str:
+    """The text in a field without the space around it; empty where it is missing."""
+    value = message.get(name)
+    if value is None:
+        return ""
+    if type(value) is not str:
+        raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text")
+    return value.strip()
+
+
+def time_of(message: Object, name: str) -> int | None:
+    """The time in a field in ms; None where it is missing."""
+    value = message.get(name)
+    if value is None:
+        return None
+    at = parse_time(value)
+    if at is None:
+        raise Refused("bad_time", f"{name} is {_shown(value)}; write {_EXPECTED}")
+    return at
+
+
+def within(at: int, name: str) -> int:
+    """A time that was computed, if it is still plausible."""
+    if not EARLIEST <= at < LATEST:
+        raise Refused("bad_time", f"{name} comes out at {at} ms; write {_EXPECTED}")
+    return at
+
+
+_EXPECTED = "epoch seconds or RFC 3339, such as 2024-05-01T12:00:00.000Z, between 1990 and 2100"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (int, float)) and EARLIEST <= value < LATEST:
+        return f"{value!r}, which looks like milliseconds"
+    return repr(value)[:60] if isinstance(value, (str, int, float)) else kind_of(value)
+
+
+def message_id(message: Object, name: str, raw: bytes | None) -> str:
+    """The event's id; where the source gives none, a hash of its bytes: the same bytes are the same event.
+
+    `raw`: the record's value, None for an item of a batch, which is then hashed by itself.
     """
-    if 0 < timestamp < at - max_future:
-        return Failure("future", f"{at - timestamp} ms after the broker received it")
-    return None
+    value = message.get(name)
+    if type(value) is str and value:
+        return value
+    if value is None or value == "":
+        data = orjson.dumps(message, option=orjson.OPT_SORT_KEYS) if raw is None else raw
+        return blake2b(data, digest_size=16).hexdigest()
+    if type(value) is int:
+        return str(value)
+    raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text")
+
+
+def choice(value: Any, allowed: frozenset[Any], name: str) -> Any:
+    """One of a closed list of words."""
+    if type(value) is str and value in allowed:
+        return value
+    shown = repr(value)[:60] if type(value) is str else kind_of(value)
+    raise Refused("wrong_type", f"{name} is {shown}; write one of {', '.join(sorted(allowed))}")
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a message."""
+    return _KINDS[type(value)]
+
+
+_KINDS: dict[type, str] = {
+    type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list",
+    dict: "an object",
+}  # fmt: skip

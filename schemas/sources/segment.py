@@ -1,129 +1,158 @@
-"""Source `segment`: Segment's track, identify, group, page, screen and alias calls, alone or in batches.
+"""Segment: track, identify, group, page, screen and alias calls, one a record or many as `{batch: [...], sentAt}`.
 
-Names and precedence after Segment's common fields and HTTP tracking API specifications. Time: `timestamp` (which Segment
-has already corrected for the client's clock), else `originalTimestamp` corrected by `sentAt` against `receivedAt`, else
-`receivedAt`, else the batch's `sentAt`. Account: `groupId` on group calls, `context.groupId` on all others.
+After Segment's spec (common fields, group, alias, B2B SaaS). RudderStack's records have the same shape.
+
+- time: `timestamp`, which Segment has already corrected for the clock of the device; else originalTimestamp corrected
+  the same way, receivedAt - (sentAt - originalTimestamp); else originalTimestamp; else receivedAt
+- account: `groupId` of a group call, `context.groupId` of every other
+- place: `context.place` where it is one of ours; else product for a page that a known user saw and website for other
+  pages; else what the vocabulary says of the event's name; else product. `context.actor` likewise, else user
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import orjson
+from schemas.event import Actor, Event, Place
+from schemas.sources.outcome import Decoded, Failure, Headers, Refused
+from schemas.sources.reading import (
+    ACTORS,
+    NAMES,
+    PLACES,
+    TYPES,
+    Object,
+    choice,
+    entity_id,
+    kind_of,
+    latest,
+    load,
+    message_id,
+    nobody,
+    not_after,
+    object_of,
+    text_of,
+    time_of,
+    within,
+)  # fmt: skip
+from schemas.vocabulary import PLACE_OF
 
-from schemas.event import Event, EventType, Place
-from schemas.identifiers import identifier, is_placeholder
-from schemas.sources.canonical import Decoded, derived_id
-from schemas.sources.outcome import Failure
-from schemas.sources.reading import future, read_json
-from schemas.time import parse_time
-
-_NAMES: dict[str, str] = {
-    "identify": "Identified", "group": "Account Identified", "page": "Page Viewed", "screen": "Screen Viewed",
-    "alias": "Aliased",
-}  # fmt: skip
-"""Calls that bear no event name of their own."""
-
-_PLACES: dict[str, Place] = {"page": "website"}
-"""A page call comes from a website; screen and track calls from the product. `context.channel` says otherwise."""
+_ALONE: Object = {}
+"""What stands around a message that came in no batch."""
 
 
 def decode(
-    value: bytes | None,
-    key: bytes | None = None,
-    headers: Sequence[tuple[str, bytes]] = (),
-    timestamp: int = 0,
-    *,
-    max_future: int = 600_000,
-) -> list[Decoded]:
-    """One call to one event; a batch to one outcome an item, in order."""
-    told = read_json(value)
-    if isinstance(told, Failure):
-        return [told]
-    if not isinstance(told, dict):
-        return [Failure("wrong_type", f"a call is a JSON object, not a {type(told).__name__}")]
-    batch = told.get("batch")
-    if batch is None:
-        return [_call(told, value or b"", None, timestamp, max_future)]
-    if not isinstance(batch, list):
-        return [Failure("wrong_type", f"batch: a list is needed, not a {type(batch).__name__}")]
-    sent = told.get("sentAt")
-    return [_item(item, sent, timestamp, max_future) for item in batch]
+    value: bytes | None, key: bytes | None = None, headers: Headers = (), timestamp: int = 0, *,
+    max_future: int | None = None,
+) -> Decoded:  # fmt: skip
+    """What one record means: one outcome a message, in order. Never raises. See `schemas.sources.decode`."""
+    try:
+        found = load(value)
+        if type(found) is not dict:
+            return [Failure("wrong_type", f"the value is {kind_of(found)}; write one JSON object a record")]
+        limit = latest(timestamp, max_future)
+        if "batch" in found:
+            return _batch(found, limit)
+        return [_event(found, _ALONE, limit, value)]
+    except Refused as refused:
+        return [refused.failure]
 
 
-def _item(item: Any, sent: Any, timestamp: int, max_future: int) -> Decoded:
-    if not isinstance(item, dict):
-        return Failure("wrong_type", f"a batch holds JSON objects, not a {type(item).__name__}")
-    return _call(item, None, sent, timestamp, max_future)
+def _batch(envelope: Object, limit: int) -> Decoded:
+    messages = envelope["batch"]
+    if type(messages) is not list:
+        raise Refused("wrong_type", f"batch is {kind_of(messages)}; write a list of messages")
+    return [_item(message, envelope, limit) for message in messages]
 
 
-def _call(told: dict[str, Any], value: bytes | None, sent: Any, timestamp: int, max_future: int) -> Decoded:
-    kind = told.get("type")
-    name = told.get("event") if kind == "track" else _NAMES.get(kind) if isinstance(kind, str) else None
-    if not isinstance(name, str) or not name:
-        return _nameless(kind, name)
-    at = _at(told, sent)
-    if at is None:
-        return Failure("bad_time", f"timestamp: {told.get('timestamp')!r:.60} is no RFC 3339 time")
-    late = future(at, timestamp, max_future) if timestamp > 0 else None
-    return late if late is not None else _event(told, kind, name, at, value)
+def _item(message: Any, envelope: Object, limit: int) -> Event | Failure:
+    try:
+        if type(message) is not dict:
+            raise Refused("wrong_type", f"an item of batch is {kind_of(message)}; write an object")
+        return _event(message, envelope, limit, None)
+    except Refused as refused:
+        return refused.failure
 
 
-def _event(told: dict[str, Any], kind: Any, name: str, at: int, value: bytes | None) -> Decoded:
-    context = told.get("context") or {}
-    properties, traits = _payload(told, kind, context)
-    if not (type(context) is type(properties) is type(traits) is dict):
-        return Failure("wrong_type", "context, properties and traits are objects")
-    user, anonymous = identifier(told.get("userId")), identifier(told.get("anonymousId"))
-    group = told.get("groupId") if kind == "group" else context.get("groupId")
-    account = identifier(group)
+def _event(message: Object, envelope: Object, limit: int, raw: bytes | None) -> Event:
+    kind: Any = message.get("type")
+    if kind not in _TYPES:
+        choice(kind, TYPES, "type")
+    event_id = message_id(message, "messageId", raw)
+    at, received_at = _times(message, envelope)
+    not_after(at, limit)
+    context = object_of(message if "context" in message else envelope, "context")
+    name = text_of(message, "event") if kind == "track" else NAMES[kind]
+    if not name:
+        raise Refused("missing_name", "event is missing; a track call needs the event's name")
+    user, anonymous = entity_id(message, "userId"), entity_id(message, "anonymousId")
+    account = _account(message, context, kind)
     if user is None and anonymous is None and account is None:
-        return _nobody(told)
-    given = told.get("messageId")
-    if not isinstance(given, str) or not given:
-        given = derived_id(given, value if value is not None else orjson.dumps(told, option=orjson.OPT_SORT_KEYS))
-    found: EventType = kind
-    received = told.get("receivedAt")
+        raise nobody(message, "userId", "anonymousId")
+    properties, traits = _contents(message, context, kind)
     return Event(
-        given, name, found, at, user, anonymous, account, properties, traits, "user", _PLACES.get(kind, "product"),
-        parse_time(received) if received is not None else None, "segment",
+        event_id, name, kind, at, user, anonymous, account, properties, traits, _actor(context),
+        _place(context, name, user), received_at, "segment",
     )  # fmt: skip
 
 
-def _payload(told: dict[str, Any], kind: Any, context: Any) -> tuple[Any, Any]:
-    """(properties, traits): traits of identify and group calls, else those that ride along in the context."""
-    if kind in ("identify", "group"):
-        return told.get("properties") or {}, told.get("traits") or {}
-    properties = told.get("properties") or {}
-    if kind in ("page", "screen") and isinstance(told.get("name"), str) and isinstance(properties, dict):
-        properties.setdefault("name", told["name"])
-    elif kind == "alias" and isinstance(properties, dict):
-        properties["previous_id"] = told.get("previousId")
-    return properties, context.get("traits") or {} if isinstance(context, dict) else {}
+_TYPES = ("track", "page", "identify", "screen", "group", "alias")  # most frequent first; `in` must not hash a list
 
 
-def _at(told: dict[str, Any], sent: Any) -> int | None:
-    stamp = told.get("timestamp")
-    if stamp is not None:
-        return parse_time(stamp)
-    original, received = parse_time(told.get("originalTimestamp")), parse_time(told.get("receivedAt"))
-    sent_at = parse_time(told.get("sentAt") or sent)
-    if original is not None:
-        # A client's clock may be wrong, but it was as wrong when it sent: the difference is right.
-        return received - (sent_at - original) if received is not None and sent_at is not None else original
-    return received if received is not None else sent_at
+def _times(message: Object, envelope: Object) -> tuple[int, int | None]:
+    """(event time, time of receipt) in ms."""
+    received = time_of(message if "receivedAt" in message else envelope, "receivedAt")
+    at = time_of(message, "timestamp")
+    if at is not None:
+        return at, received
+    original = time_of(message, "originalTimestamp")
+    sent = time_of(message if "sentAt" in message else envelope, "sentAt")
+    if original is not None and sent is not None and received is not None:
+        return within(received - (sent - original), "the corrected originalTimestamp"), received
+    at = original if original is not None else received
+    if at is None:
+        raise Refused("bad_time", "timestamp is missing, and so are originalTimestamp and receivedAt")
+    return at, received
 
 
-def _nameless(kind: Any, name: Any) -> Failure:
+def _account(message: Object, context: Object, kind: str) -> str | None:
+    if kind != "group":
+        return entity_id(context, "groupId") if "groupId" in context else None
+    account = entity_id(message, "groupId")
+    if account is None:
+        account = entity_id(context, "groupId")
+    if account is None:
+        raise nobody(message, "groupId")
+    return account
+
+
+def _contents(message: Object, context: Object, kind: str) -> tuple[Object, Object]:
+    """(properties, traits): traits are the user's, of a group call the account's."""
     if kind == "track":
-        return Failure("missing_name", f"event: {name!r:.60} is no name")
-    known = ", ".join(["track", *_NAMES])
-    return Failure("wrong_type", f"type: {kind!r:.60} is none of {known}")
+        return object_of(message, "properties"), object_of(context, "traits")
+    if kind == "identify" or kind == "group":
+        return {}, object_of(message, "traits")
+    properties = object_of(message, "properties")
+    if kind == "alias":
+        previous = entity_id(message, "previousId")
+        if previous is None:
+            raise nobody(message, "previousId")
+        if entity_id(message, "userId") is None:
+            raise nobody(message, "userId")
+        properties["previous_id"] = previous
+    elif message.get("name") is not None:
+        properties.setdefault("name", message["name"])
+    return properties, object_of(context, "traits")
 
 
-def _nobody(told: dict[str, Any]) -> Failure:
-    ids = (told.get("userId"), told.get("anonymousId"), told.get("groupId"))
-    if any(is_placeholder(given) for given in ids):
-        return Failure("placeholder_id", "its ids name nobody: " + ", ".join(repr(given)[:40] for given in ids))
-    return Failure("missing_entity", "none of userId, anonymousId, groupId is given")
+def _actor(context: Object) -> Actor:
+    actor = context.get("actor")
+    return actor if type(actor) is str and actor in ACTORS else "user"
+
+
+def _place(context: Object, name: str, user: str | None) -> Place:
+    place = context.get("place")
+    if type(place) is str and place in PLACES:
+        return place
+    if name == "Page Viewed":
+        return "website" if user is None else "product"
+    return PLACE_OF.get(name, "product")

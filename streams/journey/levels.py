@@ -1,43 +1,72 @@
-"""Levels: user, manager or executive, read from a job title. What matches nothing is unknown, never "not an executive"."""
+"""Levels: a job title read as user, manager or executive, and the permission beside it. Unknown is no level."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping
+from fnmatch import translate
+from typing import Any, cast
+from unicodedata import normalize
 
 from schemas.definition.model import Levels
+from schemas.member import Level
+
+NO_TITLES = frozenset(
+    {"", "-", "--", "?", "n/a", "na", "none", "null", "unknown", "undefined", "not set", "k.a.", "keine angabe"}
+)
+"""What people and CRMs write where there is no title; a missing title is unknown, whatever `*` matches."""
+
+REMEMBERED = 4_096
+"""Titles whose level is kept: matching one costs a hundred times as much as looking it up."""
 
 
 class Matcher:
-    """The patterns of a definition, compiled. Globs over the whole title, without case: `*` any text, `?` one letter."""
+    """The level rules of a definition, compiled. Globs match the whole title, upper or lower case; first match wins."""
 
     def __init__(self, levels: Levels) -> None:
-        self._levels = levels
-        self._patterns = [(name, _compiled(patterns)) for name, patterns in levels.patterns]
-        self._admin = frozenset(value.lower() for value in levels.admin_values)
-        self._known: dict[str, str] = {}
+        self._trait = levels.trait
+        self._patterns = [(cast(Level, level), _compiled(globs)) for level, globs in levels.patterns]
+        self._admin_trait = levels.admin_trait
+        self._admin_values = frozenset(_plain(value) for value in levels.admin_values)
+        self._known: dict[str, Level] = {}
 
-    def level_of(self, traits: dict[str, Any]) -> tuple[str, bool]:
-        """(level, whether an admin). The first pattern that matches wins, in the definition's order."""
-        title = traits.get(self._levels.trait)
-        level = self._level(title) if isinstance(title, str) and title.strip() else "unknown"
-        role = traits.get(self._levels.admin_trait) if self._levels.admin_trait else None
-        return level, isinstance(role, str) and role.strip().lower() in self._admin
+    def level_of(self, traits: Mapping[str, Any]) -> tuple[Level, bool]:
+        """(level, whether an administrator) of a user with these traits."""
+        title = traits.get(self._trait)
+        return (self._level(title) if isinstance(title, str) else "unknown"), self._admin(traits)
 
-    def _level(self, title: str) -> str:
+    def _level(self, title: str) -> Level:
         found = self._known.get(title)
         if found is None:
-            bare = " ".join(title.split()).lower()
-            found = next((name for name, pattern in self._patterns if pattern.fullmatch(bare)), "unknown")
-            if len(self._known) < 10_000:  # titles are few; a source that invents them is not remembered
-                self._known[title] = found
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            found = self._known[title] = self._match(_plain(title))
         return found
 
+    def _match(self, title: str) -> Level:
+        if title in NO_TITLES:
+            return "unknown"
+        found = (level for level, pattern in self._patterns if pattern.match(title))
+        return next(found, "unknown")
 
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """`C?O` is one letter between two: it matches CEO and CTO, and neither Cook nor C4IO."""
-    return re.compile("|".join(_glob(pattern.lower()) for pattern in patterns))
+    def _admin(self, traits: Mapping[str, Any]) -> bool:
+        if self._admin_trait is None:
+            return False
+        value = traits.get(self._admin_trait)
+        roles = value if isinstance(value, list) else [value]
+        return any(_plain(str(role)) in self._admin_values for role in roles if isinstance(role, (str, bool)))
 
 
-def _glob(pattern: str) -> str:
-    return "".join(".*" if c == "*" else r"\w" if c == "?" else re.escape(c) for c in pattern)
+def level_of(levels: Levels, traits: Mapping[str, Any]) -> tuple[Level, bool]:
+    """(level, whether an administrator); compile a Matcher where many users are asked about."""
+    return Matcher(levels).level_of(traits)
+
+
+def _compiled(globs: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(_plain(glob, strip=False)) for glob in globs))
+
+
+def _plain(text: str, strip: bool = True) -> str:
+    """Text without regard to case, to how an accent is stored, and to runs of spaces."""
+    folded = normalize("NFC", text).casefold()
+    return " ".join(folded.split()) if strip else folded

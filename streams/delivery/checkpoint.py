@@ -36,6 +36,10 @@ class Checkpoint:
         """Entities that a crash now would have to compute again."""
         return len(self._dirty) + len(self._writing)
 
+    def waits(self, key: bytes) -> bool:
+        """Whether the entity has changes that are not written yet."""
+        return key in self._dirty or key in self._writing
+
     def touched(self, key: bytes) -> None:
         """The entity has changed and nothing was published: it can wait."""
         self._dirty[key] = None

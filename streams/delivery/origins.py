@@ -94,11 +94,15 @@ class Origins:
         return min((self._watermarks[sender] for sender in self._expected), default=NEVER)
 
     def dump(self) -> dict[str, list[int]]:
-        """Sender -> [high-water, watermark], for the partition's record."""
+        """Sender -> [batch and index of its high-water, watermark], for the partition's record."""
         senders = self._highwater.keys() | self._watermarks.keys()
-        return {s.decode(): [self._highwater.get(s, -1), self._watermarks.get(s, NOTHING_YET)] for s in sorted(senders)}
+        return {s.decode(): self._dump(s) for s in sorted(senders)}
+
+    def _dump(self, sender: bytes) -> list[int]:
+        highwater = self._highwater.get(sender, -1)  # in two numbers: JSON holds 64 bits
+        return [highwater >> 32, highwater & 0xFFFFFFFF, self._watermarks.get(sender, NOTHING_YET)]
 
     def load(self, dumped: Mapping[str, Sequence[int]]) -> None:
-        for sender, (highwater, watermark) in dumped.items():
-            self._highwater[sender.encode()] = highwater
+        for sender, (batch, index, watermark) in dumped.items():
+            self._highwater[sender.encode()] = (batch << 32) | index
             self._watermarks[sender.encode()] = watermark

@@ -35,6 +35,7 @@ class TaskSettings:
     timer_slice        timers fired by one Work, for the same reason
     heartbeat_every    while behind; a tenth of it when caught up, where it decides how long accounts wait
     refresh_every      an idle owner writes its record this often, to notice a zombie well within compaction's lag
+    warm               entities kept decoded, about 5 kB each; the others are bytes until they are touched
     save_watermark     a quiet partition's clock is saved when it has moved by this much: what a crash sets it back
     """
 
@@ -50,4 +51,5 @@ class TaskSettings:
     timer_slice: int = 500
     heartbeat_every: int = 1_000
     refresh_every: int = 600_000
+    warm: int = 100_000
     save_watermark: int = 10_000

@@ -7,7 +7,8 @@ compaction would otherwise keep the zombie's value only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic
 
 from streams.delivery import record as rec
@@ -24,15 +25,17 @@ class Cell(Generic[E]):
     applied  last offset taken of each input topic, -1 for none
     pending  records beside it that are not written yet
     durable  whether the changelog has a record of it
+    used     touched since `cool` last came by
     """
 
-    __slots__ = ("applied", "durable", "entity", "pending")
+    __slots__ = ("applied", "durable", "entity", "pending", "used")
 
     def __init__(self, entity: E | None, applied: list[int], durable: bool) -> None:
         self.entity = entity
         self.applied = applied
         self.pending: dict[bytes, bytes | None] | None = None
         self.durable = durable
+        self.used = True
 
 
 class BesideView:
@@ -59,6 +62,7 @@ class Table(Generic[E]):
         self.generation = 0  # the highest read so far
         self._writer = 0  # generation of the last record that had a value
         self._stale: set[bytes] = set()
+        self._warm: deque[bytes] = deque()  # keys of cells, longest here first
 
     def restore(self, records: Iterable[Change]) -> None:
         """Read changelog records in offset order. May be called again with later ones."""
@@ -125,12 +129,30 @@ class Table(Generic[E]):
         kept = self.entities.get(key)
         if isinstance(kept, Cell):
             cell = kept
+            cell.used = True
         else:
+            self._warm.append(key)
             cell = Cell(None, [-1] * self.inputs, durable=False) if kept is None else self._load(key, kept)
             self.entities[key] = cell
         if cell.entity is None:
             cell.entity = self._logic.new(key)
         return cell
+
+    def cool(self, warm: int, busy: Callable[[bytes], bool]) -> None:
+        """Turn entities that were not touched for long back into bytes, until at most `warm` stay decoded, or nearly.
+
+        Looks at few in each call. `busy` ones have changes that are not written yet, and stay.
+        """
+        for _ in range(min(len(self._warm) - warm, LOOKS)):
+            key = self._warm.popleft()
+            cell = self.entities.get(key)
+            if not isinstance(cell, Cell):
+                continue
+            if cell.used or cell.entity is None or busy(key):
+                cell.used = False
+                self._warm.append(key)
+            else:
+                self.entities[key], _ = self._encode(cell.entity, cell, 0, 0, b"")
 
     def touched(self, key: bytes) -> Cell[E]:
         """The entity, which has been decoded before."""
@@ -185,16 +207,20 @@ class Table(Generic[E]):
         entity = cell.entity
         assert entity is not None
         outbox = rec.encode_outbox(outputs) if outputs else b""
-        deadline, payload = self._logic.deadline(entity), self._logic.dump(entity)
-        if not (payload or outputs or cell.durable):
+        value, empty = self._encode(entity, cell, generation, batch, outbox)
+        if empty and not (outputs or cell.durable):
             del self.entities[key]  # nothing came of it
             return []
-        value = rec.encode_entity(generation, batch, deadline, cell.applied, payload, outbox)
         group: list[Change] = [(rec.entity_key(key), value)]
         if cell.pending:
             group += self._beside_changes(key, cell.pending, generation)
         cell.pending, cell.durable = None, True
         return group
+
+    def _encode(self, entity: E, cell: Cell[E], generation: int, batch: int, outbox: bytes) -> tuple[bytes, bool]:
+        """(record, whether there is nothing in it)."""
+        deadline, payload = self._logic.deadline(entity), self._logic.dump(entity)
+        return rec.encode_entity(generation, batch, deadline, cell.applied, payload, outbox), not payload
 
     def _beside_changes(self, key: bytes, changes: dict[bytes, bytes | None], generation: int) -> Iterator[Change]:
         for name, body in changes.items():
@@ -227,6 +253,9 @@ class Table(Generic[E]):
         del self.entities[key]
         return [(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]
 
+
+LOOKS = 2_000
+"""How many decoded entities one batch looks at to free memory: twice as many as a batch of 1,000 records can decode."""
 
 NAMES_A_GROUP = 2_000
 """Deletions in one group: about 150 kB, well below the 1 MB that a broker takes as one batch."""

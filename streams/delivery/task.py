@@ -267,6 +267,7 @@ class Task(Generic[E]):
     def _finish(self, now: int, caught_up: bool, writes: int) -> Work:
         changelog = self._write_published()
         commit = self._write_checkpoint(changelog, writes)
+        self._table.cool(self._settings.warm, self._checkpoint.waits)
         self._announce()
         outputs, self._outputs = self._outputs, []
         if self._heartbeat_due(now, caught_up):

@@ -29,10 +29,11 @@ SENDERS = {
 USERS = TaskSettings(
     heartbeats={"members": PARTITIONS}, clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3,
     timer_slice=1, heartbeat_every=50, refresh_every=500, save_watermark=50,
+    warm=2,
 )  # fmt: skip
 ACCOUNTS = TaskSettings(
     clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3, timer_slice=2, refresh_every=500,
-    save_watermark=50,
+    save_watermark=50, warm=1,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,9 +86,11 @@ def test_an_unexpected_sender_is_deduplicated_and_does_not_hold_time_back() -> N
 
 def test_high_water_and_watermarks_survive_the_partition_record() -> None:
     origins, again = Origins(["a/0"]), Origins(["a/0"])
-    origins.admit(origin("a/0", 3, 1, 20))
-    again.load(origins.dump())
-    assert not again.admit(origin("a/0", 3, 1, 20))
+    origins.admit(origin("a/0", 2**40, 1, 20))
+    origins.hear(origin("b/0", 0, 0, 20))
+    again.load(orjson.loads(orjson.dumps(origins.dump())))
+    assert not again.admit(origin("a/0", 2**40, 1, 20))
+    assert again.admit(origin("b/0", 0, 0, 20))
     assert again.watermark() == 20
 
 

@@ -520,3 +520,16 @@ def test_the_header_of_an_origin_is_found_among_others() -> None:
 def test_a_task_needs_nothing_but_a_logic_and_names() -> None:
     task = Task(Silent(), 3, ("direct",), 1, "silent/3", {})
     assert (task.positions, task.entities, task.timers) == ({}, 0, 0)
+
+
+def test_entities_that_are_not_touched_go_back_to_bytes_and_lose_nothing() -> None:
+    driven = Driven(settings=replace(SETTINGS, warm=2)).take_over()
+    for number in range(10):
+        driven.take(event(2 * number, f"user{number}", 10), event(2 * number + 1, f"user{number}", 10))
+        driven.tick(1_000)
+        driven.tick(1_000)
+    decoded = [kept for kept in driven.task._table.entities.values() if not isinstance(kept, bytes)]
+    assert 2 <= len(decoded) <= 4
+    driven.take(*[event(20 + number, f"user{number}", 20) for number in range(10)])
+    expected = [b"user%d|10|3|active|20|3|2,4,0" % number for number in range(10)]
+    assert [v for v in driven.values("transitions") if v and b"active" in v] == expected

@@ -303,11 +303,12 @@ def _domain_of(measure: Measure) -> Range:
 def _shifted(left: Number, right: Number) -> tuple[Number, Number]:
     """`x + 3 >= 5` as `x >= 2`."""
     while isinstance(right, Const) and isinstance(right.value, float):
+        bound = right.value
         match left:
             case Arith("+", inner, Const(float(c))) | Arith("+", Const(float(c)), inner):
-                left, right = inner, Const(right.value - c)
+                left, right = inner, Const(bound - c)
             case Arith("-", inner, Const(float(c))):
-                left, right = inner, Const(right.value + c)
+                left, right = inner, Const(bound + c)
             case _:
                 break
     return left, right

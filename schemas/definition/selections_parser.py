@@ -35,7 +35,7 @@ def parse_selections(node: Node | None, report: Report, constants: Constants) ->
 
 def _selection(key: Scalar, body: Node, report: Report, constants: Constants) -> Selection:
     if not isinstance(body, Table):  # `core: Report Created` is short for `core: {name: Report Created}`
-        names = tuple(word.value for word in texts(body, f"selection {key.value}", report))
+        names = tuple(dict.fromkeys(word.value for word in texts(body, f"selection {key.value}", report)))
         return Selection(key.value, names=names, span=_span(key))
     what = f"selection {key.value}"
     fields = Fields(body, what, ("name", "type", "actor", "place", "where"), report, constants)

@@ -25,6 +25,8 @@ MAX_NODES = 50_000
 MAX_DEPTH = 20
 """The language itself nests seven deep."""
 
+_KINDS = ("null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge", "value")
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in _KINDS}
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _BLOCK_HEADER = re.compile(r"[|>][^\n]*\n?")
 
@@ -166,7 +168,7 @@ class _Walk:
             if self._seen <= MAX_NODES + 1 or depth == MAX_DEPTH + 1:
                 self._report.error(Position(line, column), "nested too deeply, or too many aliases")
             return Items(line, column, ())
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag not in _TAGS:
             self._report.error(Position(line, column), f"the tag {node.tag} is not used here; leave it out")
         if isinstance(node, ScalarNode):
             return self._scalar(node, line, column)

@@ -189,7 +189,8 @@ class Table(Generic[E]):
             return rec.header_of(kept).deadline
         return NEVER if kept.entity is None else self._logic.deadline(kept.entity)
 
-    def put_beside(self, key: bytes, cell: Cell[E], changes: list[tuple[bytes, bytes | None]]) -> None:
+    def put_beside(self, key: bytes, cell: Cell[E], changes: list[tuple[bytes, bytes | None]]) -> bool:
+        """Whether so much waits now that the entity should be written at once."""
         names = self.beside.setdefault(key, {})
         if cell.pending is None:
             cell.pending = {}
@@ -199,6 +200,7 @@ class Table(Generic[E]):
                 names.pop(name, None)
             else:
                 names[name] = value
+        return len(cell.pending) >= NAMES_WAITING
 
     def write(
         self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
@@ -256,6 +258,9 @@ class Table(Generic[E]):
 
 LOOKS = 2_000
 """How many decoded entities one batch looks at to free memory: twice as many as a batch of 1,000 records can decode."""
+
+NAMES_WAITING = 500
+"""Records beside one entity that may wait for the checkpoint: they go out in one group, with what a batch adds."""
 
 NAMES_A_GROUP = 2_000
 """Deletions in one group: about 150 kB, well below the 1 MB that a broker takes as one batch."""

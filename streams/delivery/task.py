@@ -34,7 +34,7 @@ from streams.delivery import record as rec
 from streams.delivery.checkpoint import Checkpoint
 from streams.delivery.contracts import NEVER, NOTHING_YET, E, Logic, Output, Record, Work
 from streams.delivery.inbox import Inbox
-from streams.delivery.inputs import Input
+from streams.delivery.inputs import Input, Inputs
 from streams.delivery.origins import Stamp
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
 from streams.delivery.table import BesideView, Cell, Change, Table
@@ -77,10 +77,7 @@ class Task(Generic[E]):
         self._partition = partition
         self._settings = settings
         self._stamp = Stamp(sender)
-        self._inputs = {t: self._input(t, expected_origins.get(t)) for t in inputs}
-        self._by_index: list[Input | None] = []
-        self._names: list[str] = []  # of input topics, past ones too: their index is what entity records hold
-        self._past_inputs: dict[str, Any] = {}
+        self._inputs = Inputs([self._input(topic, expected_origins.get(topic)) for topic in inputs])
         self._table: Table[E] = Table(logic)
         self._timers = Timers(self._table.deadline)
         self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
@@ -105,7 +102,7 @@ class Task(Generic[E]):
     @property
     def positions(self) -> dict[str, int]:
         """Next offset to read of each input topic, as far as it is known."""
-        return {topic: source.position for topic, source in self._inputs.items() if source.position >= 0}
+        return self._inputs.positions()
 
     @property
     def entities(self) -> int:
@@ -162,10 +159,7 @@ class Task(Generic[E]):
         if header.flags & rec.ENDED:
             self._checkpoint.ended(key)
         self._timers.arm(key, header.deadline)
-        for index, offset in header.applied:
-            source = self._by_index[index]
-            if source is not None and offset > source.replay_end:
-                source.replay_end = offset
+        self._inputs.took(header.applied)
 
     def _load_partition(self) -> tuple[int, bool]:
         """Take the partition's own record: (its batch number, whether there are inputs that it does not name)."""
@@ -175,18 +169,9 @@ class Task(Generic[E]):
         if kept:
             self._check_definition(kept["definition"])
             self.watermark = self._saved_watermark = kept["watermark"]
-        stored = kept.get("names", [])
-        self._past_inputs = dict(kept.get("inputs", {}))
-        identities = [source.identity for source in self._inputs.values()]
-        self._names = stored + [name for name in identities if name not in stored]
-        for source in self._inputs.values():
-            source.index = self._names.index(source.identity)
-            if source.identity in self._past_inputs:
-                source.load(self._past_inputs.pop(source.identity))
-        by_name = {source.identity: source for source in self._inputs.values()}
-        self._by_index = [by_name.get(name) for name in self._names]
-        self._table.inputs = len(self._names)
-        return batch, len(self._names) > len(stored)
+        added = self._inputs.load(kept)
+        self._table.inputs = self._inputs.numbers
+        return batch, added
 
     def _check_definition(self, kept: str) -> None:
         accepts = self._settings.accepts
@@ -229,10 +214,10 @@ class Task(Generic[E]):
         caught_up  input topics of which all that exists has been processed and that we do not hold back
         empty      input topics known to hold no record in this partition
         """
-        for topic, source in self._inputs.items():
-            source.empty = topic in empty
+        for source in self._inputs:
+            source.empty = source.topic in empty
             if source.origins is None:
-                source.clock.tick(now, topic in caught_up)
+                source.clock.tick(now, source.topic in caught_up)
         self._read_clock()
         all_caught_up = len(caught_up) == len(self._inputs)
         if not self._anything_to_do(now, all_caught_up):
@@ -283,9 +268,8 @@ class Task(Generic[E]):
         assert entity is not None
         self._view.names = self._table.beside.get(key)
         outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
-        if beside:
-            self._table.put_beside(key, cell, beside)
-        if outputs or ended:
+        full = bool(beside) and self._table.put_beside(key, cell, beside)
+        if outputs or ended or full:
             self._publish(key, outputs)
         else:
             self._checkpoint.touched(key)
@@ -343,7 +327,7 @@ class Task(Generic[E]):
 
         A mark that a former owner wrote may be ahead of what we have read: without it, those inputs would apply again.
         """
-        known = [(source.index, read.get(topic, 0)) for topic, source in self._inputs.items()]
+        known = [(source.index, read.get(source.topic, 0)) for source in self._inputs]
         changelog: list[list[Change]] = []
         for key in filter(self._table.is_ended, keys):
             if all(self._table.applied(key, index) < position for index, position in known):
@@ -357,20 +341,14 @@ class Task(Generic[E]):
 
     def _snapshot(self) -> bytes:
         self._saved_watermark = self.watermark
-        inputs = {source.identity: source.dump() for source in self._inputs.values()}
-        kept = {
-            "definition": self._settings.definition,
-            "names": self._names,
-            "watermark": self.watermark,
-            "inputs": self._past_inputs | inputs,
-        }
+        kept = {"definition": self._settings.definition, "watermark": self.watermark, **self._inputs.dump()}
         return orjson.dumps(kept)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _read_clock(self) -> None:
         """The partition's time is that of its slowest input; it never goes back."""
-        at = min(source.watermark() for source in self._inputs.values())
+        at = self._inputs.watermark()
         self._idle = at == NEVER
         if self.watermark < at < NEVER:
             self.watermark = at

@@ -20,7 +20,7 @@ class NoAppliedOffset(Task[Any]):
 
     def restored(self) -> Work:
         work = super().restored()
-        for source in self._inputs.values():
+        for source in self._inputs:
             source.replay_end = -1
         return work
 
@@ -30,7 +30,7 @@ class NoOriginHighwater(Task[Any]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        for source in self._inputs.values():
+        for source in self._inputs:
             if source.origins is not None:
                 source.origins.admit = lambda raw, hear=source.origins.hear: hear(raw) or True  # type: ignore
 
@@ -178,7 +178,7 @@ class NoUnspokenOrigins(Task[Any]):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        for source in self._inputs.values():
+        for source in self._inputs:
             if source.origins is not None:
                 source.origins._watermarks = dict.fromkeys(source.origins._watermarks, 2**62)
 

@@ -533,3 +533,19 @@ def test_entities_that_are_not_touched_go_back_to_bytes_and_lose_nothing() -> No
     driven.take(*[event(20 + number, f"user{number}", 20) for number in range(10)])
     expected = [b"user%d|10|3|active|20|3|2,4,0" % number for number in range(10)]
     assert [v for v in driven.values("transitions") if v and b"active" in v] == expected
+
+
+def test_much_that_stands_beside_an_entity_does_not_wait_for_the_checkpoint() -> None:
+    """It goes out in one record batch, and brokers take 1 MB."""
+
+    class Wide(Silent):
+        def advance(
+            self, key: bytes, entity: list[int], inputs: list[Any], until: int, now: int, beside: Beside
+        ) -> Advanced:
+            entity[0] += len(inputs)
+            return Advanced([], [(b"%d/%d" % (until, n), b"x") for n in range(100)])
+
+    driven = Driven(logic=Wide()).take_over()
+    groups = [driven.read(event(offset, "ann", offset)).changelog for offset in range(6)]
+    assert [len(group) for group in groups] == [0, 0, 0, 0, 1, 0]
+    assert len(groups[4][0]) == 501

@@ -10,6 +10,7 @@ import pytest
 from schemas.definition.expression import Arith, MeasureRef
 from schemas.definition.model import Clock, Condition, Definition, Forget, Measure, MemberFilter
 from schemas.definition.parse import load, parse
+from schemas.vocabulary import VOCABULARY
 from tests.schemas.definition.writing import BASE, problems, with_line
 
 SHIPPED = Path(__file__).parents[3] / "schemas" / "definitions"
@@ -58,6 +59,11 @@ def test_saas_keeps_every_rule_of_the_example(saas: Definition) -> None:
         assert its is not None
         assert bare(mine.machines) == bare(its.machines)
         assert bare(mine.signals) == bare(its.signals)
+
+
+def test_saas_reads_names_of_the_vocabulary_only(saas: Definition) -> None:
+    names = {name for selection in saas.selections.values() for name in selection.names}
+    assert names <= {entry.name for entry in VOCABULARY}
 
 
 def test_community_has_the_same_user_stages(saas: Definition) -> None:

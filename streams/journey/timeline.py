@@ -160,8 +160,10 @@ class Timeline:
         head = e.head
         if head is None:
             return NEVER if e.asleep is None else e.asleep[1]
+        if head.begun < 0:  # all its inputs still wait for their time
+            return NEVER
         if head.ended >= 0:
-            return head.ended + self.grace + 1
+            return NEVER if e.pending else head.ended + self.grace + 1
         if head.deadline < 0:
             self.fold.until(head, -1, Out(e.key))
         return head.deadline

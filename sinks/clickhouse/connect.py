@@ -18,24 +18,26 @@ class AddressError(ValueError):
 
 
 def connect(address: str, database: str | None = None, password: str | None = None) -> Client:
-    """A client for `http://user@host:8123`, `https://...` or `chdb:///path/of/a/folder`.
+    """A client for `http://user@host:8123/database`, `https://...` or `chdb:///path/of/a/folder`.
 
     `password` wins over the one in the address: keep it out of files and process lists. One client per thread: a client
     does one call at a time. The engine in this process takes one path only. Raises clickhouse-connect's errors where
     nobody answers (see retry.py), AddressError for an address it cannot read.
     """
-    parts = urlsplit(address)
+    parts = urlsplit(address if "://" in address else f"http://{address}")
     if parts.scheme == "chdb":
         return clickhouse_connect.get_client(interface="chdb", path=parts.netloc + parts.path, database=database)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise AddressError("a ClickHouse address is http://host:8123, https://host:8443 or chdb:///folder")
+        raise AddressError(
+            f"no ClickHouse address: {parts.scheme}://...; write http://host:8123, https://host:8443 or chdb:///folder"
+        )
     return clickhouse_connect.get_client(
         host=parts.hostname,
         port=parts.port or _PORTS[parts.scheme],
         secure=parts.scheme == "https",
         username=unquote(parts.username) if parts.username else None,
         password=password if password is not None else unquote(parts.password or ""),
-        database=database or "__default__",
+        database=database or parts.path.strip("/") or "__default__",
         autogenerate_session_id=False,
         send_receive_timeout=ANSWER_WITHIN,
         connect_timeout=5,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -11,15 +10,13 @@ import orjson
 
 from schemas.definition.model import Definition
 from schemas.event import Event
+from schemas.time import LATEST, parse_time
 
 DEAD_LETTERS = "dead-letters"
 """Logical name of the dead-letter topic."""
 
 Reason = Literal["no_value", "not_json", "wrong_type", "bad_id", "bad_time", "out_of_range", "unknown_topic", "refused"]
 """Why a record became no row. `refused`: ClickHouse itself refused the row (see deliver.py)."""
-
-EARLIEST, LATEST = -2_208_988_800_000, 10_413_791_999_999
-"""What DateTime64 can hold: 1900-01-01 to 2299-12-31, in ms. Beyond it the engine wraps around without a word."""
 
 
 class Incoming(Protocol):
@@ -180,7 +177,7 @@ def _gone(kind: str, record: Incoming) -> Row:
         raise _Misfit("bad_id", "the key is not UTF-8") from error
     if not entity:
         raise _Misfit("bad_id", "a null record without a key ends nobody")
-    at = min(max(record.timestamp, 0), LATEST)
+    at = min(max(record.timestamp, 0), LATEST)  # what DateTime64 can hold for sure
     return Row("entities", (kind, entity, None, True, at, {}, {}, [], "{}", "{}", "", 0, _position(record)))
 
 
@@ -278,16 +275,9 @@ def _truth(d: dict[str, Any], name: str) -> bool:
 
 
 def _time(d: dict[str, Any], name: str) -> int:
-    """RFC 3339 to ms; without a zone it would be somebody's local time, so that is refused."""
-    try:
-        moment = datetime.fromisoformat(_text(d, name))
-    except ValueError as error:
-        raise _Misfit("bad_time", f"{name} is no RFC 3339 time") from error
-    if moment.tzinfo is None:
-        raise _Misfit("bad_time", f"{name} has no zone: write it in UTC with a Z")
-    at = round(moment.timestamp() * 1000)
-    if not EARLIEST <= at <= LATEST:
-        raise _Misfit("bad_time", f"{name} is not within 1900 and 2299")
+    at = parse_time(_text(d, name))
+    if at is None:
+        raise _Misfit("bad_time", f"{name} is no RFC 3339 time between 1990 and 2100")
     return at
 
 

@@ -41,9 +41,11 @@ class ClickHouseWriter:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._closed = False
 
     def write(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         into = known(table)
+        self._must_be_open()
         for start in range(0, len(rows), MOST_ROWS):
             self._insert(into, rows[start : start + MOST_ROWS])
 
@@ -61,13 +63,19 @@ class ClickHouseWriter:
             raise classify(error) from error
 
     def ping(self) -> None:
+        self._must_be_open()
         try:
             self._client.command("SELECT 1")
         except Exception as error:
             raise classify(error) from error
 
     def close(self) -> None:
+        self._closed = True
         self._client.close()
+
+    def _must_be_open(self) -> None:
+        if self._closed:  # over HTTP the client itself would just open another connection
+            raise Refused("the writer is closed", "client")
 
 
 def known(name: str) -> Table:

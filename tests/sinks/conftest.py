@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from deploy.local.clickhouse import ClickHouseAddress, LocalClickHouse
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.migrate import migrate
+from tests.fixtures.services import clickhouse
+
+__all__ = ["clickhouse"]
 
 _numbers = count(1)
 
@@ -42,8 +47,19 @@ def client(bare: Client) -> Client:
     return prepared(bare)
 
 
+@pytest.fixture
+def remote(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]:
+    """The same as `client`, of a ClickHouse in a process of its own, over HTTP."""
+    client = connect(clickhouse.url)
+    try:
+        yield prepared(client)
+        client.command(f"DROP DATABASE `{client.database}` SYNC")
+    finally:
+        client.close()
+
+
 def prepared(client: Client) -> Client:
     """Give a client a fresh, migrated database in which nothing is ever merged: views must not need it."""
-    migrate(client, f"test_{next(_numbers)}", lambda line: None)
+    migrate(client, f"sinks_{os.getpid()}_{next(_numbers)}", lambda line: None)
     client.command("SYSTEM STOP MERGES")
     return client

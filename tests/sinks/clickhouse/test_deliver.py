@@ -41,9 +41,12 @@ def test_an_outage_is_waited_out_however_long() -> None:
     pauses: list[float] = []
     heard: list[int] = []
     writer = MemoryWriter(away)
-    found = deliver(
-        writer, "stages", [stage(1)], lambda s: not pauses.append(s), lambda e, n: heard.append(n), luck=lambda: 0.0
-    )
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        return True
+
+    found = deliver(writer, "stages", [stage(1)], pause, lambda e, n: heard.append(n), luck=lambda: 0.0)
     assert found == []
     assert writer.raw("stages") == [stage(1)]
     assert len(pauses) == 100

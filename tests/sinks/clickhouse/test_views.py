@@ -35,7 +35,7 @@ def pour(client: Client, found: list[Row], rng: random.Random) -> None:
                 writer.write(table, values)
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, 2])
 def town(request: pytest.FixtureRequest, engine: Path) -> Iterator[tuple[Client, Story]]:
     """A story, poured into ClickHouse in disorder. Tests may write the same rows again, and nothing else."""
     told = story(request.param)

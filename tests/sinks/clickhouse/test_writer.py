@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,15 +22,14 @@ Counts = Callable[[str], tuple[int, int]]
 """table -> (rows as inserted, rows that FINAL shows)."""
 
 
-@pytest.fixture(params=["memory", "clickhouse"])
-def writer(request: pytest.FixtureRequest) -> Iterator[tuple[Writer, Counts]]:
-    """A writer, and how to look at what it holds."""
+@pytest.fixture(params=["memory", "engine", "server"])
+def writer(request: pytest.FixtureRequest) -> tuple[Writer, Counts]:
+    """A writer, and how to look at what it holds. `engine` is in this process, `server` is reached over HTTP."""
     if request.param == "memory":
         memory = MemoryWriter()
-        yield memory, lambda table: (len(memory.raw(table)), len(memory.final(table)))
-    else:
-        client: Client = request.getfixturevalue("client")
-        yield ClickHouseWriter(client), lambda table: tuple(queries.counts(client)[table])  # type: ignore[return-value]
+        return memory, lambda table: (len(memory.raw(table)), len(memory.final(table)))
+    client: Client = request.getfixturevalue("client" if request.param == "engine" else "remote")
+    return ClickHouseWriter(client), lambda table: queries.counts(client)[table]
 
 
 def samples() -> list[Row]:

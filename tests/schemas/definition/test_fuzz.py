@@ -65,8 +65,8 @@ def test_any_text_raises_nothing_else(text: str) -> None:
 WORDS = [
     "core_7", "weeks", "nps", "plan", "contract", "silent", "stage", "risk", "churn", "idle", "in_state", "quiet",
     "few", "3", "14d", "'pro'", "true", "(", ")", "[", "]", ",", ">=", "<", "==", "!=", "+", "-", "*", "/", "and", "or",
-    "not", "in", "known(", "age(", "min(", "count(signals)", "reached(at_risk)", "if", "else", "lambda", ":", ".", "=", "**",
-    "is", "1e400",
+    "not", "in", "known(", "age(", "min(", "count(signals)", "reached(at_risk)", "if", "else", "lambda", ":", ".", "=",
+    "**", "is", "1e400",
 ]  # fmt: skip
 
 

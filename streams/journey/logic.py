@@ -83,12 +83,15 @@ class Journeys:
             return Output(f"state.{self.kind}", e.key.encode(), None) if moved else None
         if not moved and (not self.fold.publisher.publishes or head.now - e.said_at < HOUR):
             return None
-        today = self.fold.calendar.day(head.now)
-        body = self.fold.publisher.snapshot(head, head.now, today)
-        mark = crc32(orjson.dumps([body["measures"], body["carry"]]))
-        if not moved and mark == e.said:
+        mark = self.fold.publisher.mark(head)
+        if not moved and mark == e.mark:
             return None
-        e.said, e.said_at = mark, head.now
+        e.mark = mark
+        body = self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
+        said = crc32(orjson.dumps([body["measures"], body["carry"]]))
+        if not moved and said == e.said:
+            return None
+        e.said, e.said_at = said, head.now
         return self._snapshot(e, head.now, body)
 
     def standing(self, e: Entity) -> bytes | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 from schemas.definition.model import Definition, EntityDefinition
 from schemas.member import MemberFacts
@@ -27,6 +28,7 @@ class Publisher:
         self._carry = [(name, terms.terms.get(name)) for name in entity.carry]
         self._published = [terms.terms[m.name] for m in entity.measures if m.publish]
         self.publishes = bool(self._published)
+        self._watched = [terms.index[m.name] for m in entity.measures if m.publish]
 
     def transition(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
@@ -75,6 +77,10 @@ class Publisher:
             risk=None if risk is None else self._machines[risk].states[s.states[risk]], level=s.level, admin=s.admin,
             active_day=day, event=event,
         )  # fmt: skip
+
+    def mark(self, s: State) -> int:
+        """Changes whenever an event has moved a published measure. What only time moved is written with the next snapshot."""
+        return crc32("".join([s.evidence[i] or "-" for i in self._watched]).encode())
 
     def snapshot(self, s: State, now: int, today: int) -> dict[str, Any]:
         """The published measures, the machines and the carried attributes, as the body of a Snapshot."""

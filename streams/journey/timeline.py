@@ -50,7 +50,7 @@ class Entity:
     """One user or account in memory. `pending` are an account's inputs that wait for their time."""
 
     __slots__ = (
-        "asleep", "head", "key", "overlay", "pending", "recent", "said", "said_at", "seen", "seqs", "settled", "settled_to",
+        "asleep", "head", "key", "mark", "overlay", "pending", "recent", "said", "said_at", "seen", "seqs", "settled", "settled_to",
     )  # fmt: skip
 
     def __init__(self, key: str, machines: int) -> None:
@@ -65,6 +65,7 @@ class Entity:
         self.seen = b""
         self.said_at = -1  # when the last snapshot was written, and of what
         self.said = 0
+        self.mark = -1  # of the events behind the published values at the last look; not written down
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
@@ -149,7 +150,10 @@ class Timeline:
         for item in order:
             if item.t >= boundary and e.recent and e.recent[-1].t < boundary:
                 self._settle(e, boundary, tally)
-            self._take(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
+            if isinstance(item, Hit):
+                self.fold.take(head, item, out)
+            else:
+                self.fold.take_fact(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
             e.recent.append(item)
         self.fold.until(head, until, out)
         tally.changes.extend(out.changes)
@@ -176,14 +180,18 @@ class Timeline:
 
     def _accept(self, e: Entity, inputs: list[Input | Retract]) -> list[Input | Retract]:
         """Without duplicates, in order; those that belong before what has settled are late, and moved to now."""
+        if len(inputs) == 1 and isinstance(inputs[0], (Hit, Fact)) and inputs[0].t >= e.settled_to:
+            return [] if self._repeated(e, inputs[0]) else inputs
         fresh: dict[str, Input | Retract] = {}
         for item in inputs:
             if isinstance(item, Retract):
                 self._take_back(e, item, fresh)
             elif isinstance(fresh.get(item.id), Retract):  # taken back and said again: as if nothing had been said
                 del fresh[item.id]
-            elif item.id in fresh or self._known(e, item):
+            elif item.id in fresh:
                 self._count("duplicate", "input")
+            elif self._repeated(e, item):
+                continue
             elif item.t < e.settled_to:
                 self._count("late", "input")
                 fresh[item.id] = item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1))
@@ -199,11 +207,16 @@ class Timeline:
         else:
             self._count("late", "retraction")
 
-    def _known(self, e: Entity, item: Input) -> bool:
+    def _repeated(self, e: Entity, item: Input) -> bool:
+        """Whether this input was taken before: counted, and no more."""
         for known in e.recent:
             if known.id == item.id:
-                return True
-        return bool(e.seen) and _aligned(e.seen, _mark(item))
+                break
+        else:
+            if not e.seen or not _aligned(e.seen, _mark(item)):
+                return False
+        self._count("duplicate", "input")
+        return True
 
     def _disturbs(self, e: Entity, order: list[Input]) -> bool:
         """Whether the first of these belongs before something that the head has already folded."""

@@ -19,10 +19,16 @@ app = typer.Typer(
 console = Console()
 errors = Console(stderr=True)
 
-SettingsPath = Annotated[Path | None, typer.Option("--settings", "-s", help="TOML file; JOURNEYS_* variables override it")]
-DefinitionPath = Annotated[Path, typer.Argument(help="a journey definition (YAML), or the name of a shipped one: saas, community")]
+SettingsPath = Annotated[
+    Path | None, typer.Option("--settings", "-s", help="TOML file; JOURNEYS_* variables override it")
+]
+DefinitionPath = Annotated[
+    Path, typer.Argument(help="a journey definition (YAML), or the name of a shipped one: saas, community")
+]
 Source = Annotated[str, typer.Option("--source", help="how the records are written: canonical, segment, …")]
-Until = Annotated[str | None, typer.Option("--until", help="end time here (RFC 3339 or epoch seconds), not at the last event")]
+Until = Annotated[
+    str | None, typer.Option("--until", help="end time here (RFC 3339 or epoch seconds), not at the last event")
+]
 
 
 def fail(message: str, code: int = 2) -> typer.Exit:
@@ -59,8 +65,12 @@ def moment(text: str | None) -> int | None:
 
 @app.command()
 def demo(
-    data: Annotated[str | None, typer.Option(help="company or community; both, one after the other, without it")] = None,
-    once: Annotated[bool, typer.Option("--once", envvar="ONCE", help="end after the summary instead of staying open")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="company or community; both, one after the other, without it")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", envvar="ONCE", help="end after the summary instead of staying open")
+    ] = False,
     kafka: Annotated[str | None, typer.Option(help="bootstrap address of an existing Kafka", envvar="KAFKA")] = None,
     clickhouse: Annotated[str | None, typer.Option(help="URL of an existing ClickHouse", envvar="CLICKHOUSE")] = None,
     rate: Annotated[int, typer.Option(help="events a second while the first minute plays")] = 2000,
@@ -91,7 +101,9 @@ def sink(settings: SettingsPath = None) -> None:
 def topics(
     settings: SettingsPath = None,
     apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,
-    with_sources: Annotated[int, typer.Option("--with-sources", help="also create source topics with so many partitions")] = 0,
+    with_sources: Annotated[
+        int, typer.Option("--with-sources", help="also create source topics with so many partitions")
+    ] = 0,
 ) -> None:
     """Show, check or create the topics that the engine needs."""
     from streams.worker import run_topics
@@ -125,7 +137,9 @@ def tail(
 def explain(
     entity: Annotated[str, typer.Argument(help="a user's or an account's id")],
     settings: SettingsPath = None,
-    directory: Annotated[Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of ClickHouse")] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of ClickHouse")
+    ] = None,
 ) -> None:
     """Tell an entity's journey: each step, the rule, the values and the events behind it."""
     from streams.commands.explain import explain_entity
@@ -149,7 +163,9 @@ def validate(
     warnings = check(found)
     for problem in warnings:
         console.print(str(problem), highlight=False, style="yellow")
-    console.print(f"{definition}: valid ({found.name} version {found.version}, digest {found.digest[:12]})", highlight=False)
+    console.print(
+        f"{definition}: valid ({found.name} version {found.version}, digest {found.digest[:12]})", highlight=False
+    )
     if against is None:
         return
     if not against.exists():
@@ -160,7 +176,9 @@ def validate(
         table.add_row(label, value)
     console.print(table)
     for finding in report.findings:
-        console.print(("error: " if finding.error else "note: ") + finding.what, style="red" if finding.error else "yellow")
+        console.print(
+            ("error: " if finding.error else "note: ") + finding.what, style="red" if finding.error else "yellow"
+        )
     if any(finding.error for finding in report.findings):
         raise typer.Exit(1)
     console.print(f"{definition} fits {against}")

@@ -106,7 +106,9 @@ class Replay:
         self.result = Replayed()
         self._write = write
 
-    def run(self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None) -> Replayed:
+    def run(
+        self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None
+    ) -> Replayed:
         """Feed all lines, end time at `until` (or at the last event), return the counts. `tick(n)` after every n lines."""
         began = time.perf_counter()
         chunk: list[bytes] = []
@@ -217,6 +219,7 @@ def replay_to(
     out.mkdir(parents=True, exist_ok=True)
     files = {name: (out / f"{name}.jsonl").open("wb") for name in ("transitions", "alerts", "dead_letters", "entities")}
     try:
+
         def write(output: Output) -> None:
             name = _FILES.get(output.topic)
             if name is not None and output.value is not None:

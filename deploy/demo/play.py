@@ -8,7 +8,6 @@ import signal
 import tempfile
 import time
 from collections import Counter
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,7 +52,9 @@ def company() -> Data:
 
     made = Company()
     lines = [made.line(event) for event in made.events()]
-    people = f"{len(made.accounts)} accounts, 600 people, 18 months of {len(lines):,} events: generated, seed {made.seed}"
+    people = (
+        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(lines):,} events: generated, seed {made.seed}"
+    )
     return Data("company", people, DEFINITIONS / "saas.yaml", lines, made.until, made.showcase, made.opening)
 
 
@@ -152,7 +153,11 @@ class Show:
         say(f"kafka       {self._services.kafka}{'' if self._services.local_kafka else ' (yours)'}")
         say(f"clickhouse  {self._services.clickhouse}{'' if self._services.local_clickhouse else ' (yours)'}")
         say(f"definition  {d.name} version {d.version}, digest {d.digest[:12]} ({self._data.definition.name})")
-        pace = f"{self._rate:,} events/s while it is told, then as fast as it goes" if self._data.opening else "as fast as it goes"
+        pace = (
+            f"{self._rate:,} events/s while it is told, then as fast as it goes"
+            if self._data.opening
+            else "as fast as it goes"
+        )
         say(f"rate        {pace}; time is the events' own and ends at {rfc3339(self._data.until)}")
 
     def _prepare(self) -> None:
@@ -167,7 +172,9 @@ class Show:
         def alive() -> None:
             for process in (worker, sink):
                 if process.ended() is not None:
-                    raise Failed(f"the {process.role} ended with status {process.ended()}; its log ends:\n{process.tail()}")
+                    raise Failed(
+                        f"the {process.role} ended with status {process.ended()}; its log ends:\n{process.tail()}"
+                    )
 
         follower = Follower(self._plan.kafka, self._prefix, self._take)
         tasks = [asyncio.create_task(follower.run()), asyncio.create_task(self._tell(alive))]
@@ -178,7 +185,9 @@ class Show:
                 await feeder.play(self._data.lines, self._data.until, self._pace)
                 async with Groups(self._plan.kafka) as groups:
                     await self._drained(groups, alive)
-                    self._console.print(f"\nfed and drained {feeder.fed.records:,} events in {time.monotonic() - began:.1f} s")
+                    self._console.print(
+                        f"\nfed and drained {feeder.fed.records:,} events in {time.monotonic() - began:.1f} s"
+                    )
                     await self._steady(feeder, alive)
                     await self._drained(groups, alive)
         finally:
@@ -264,5 +273,3 @@ class Show:
                 f"  stock of {line['kind']}.{line['machine']}: {line['stock']:,} = entries − exits, "
                 f"{'as many as live' if fine else 'NOT as many as live: ' + str(line)}"
             )
-
-

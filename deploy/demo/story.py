@@ -105,7 +105,9 @@ class Story:
         if at is None:
             return None
         name = self._path[at]["carry"].get("name", self._showcase)
-        heading = Text(f"\n{name} ({self._showcase}), from first touch to onboarding, and the rule behind each step", "bold")
+        heading = Text(
+            f"\n{name} ({self._showcase}), from first touch to onboarding, and the rule behind each step", "bold"
+        )
         return [heading, *(transition_line(t) for t in self._path[: at + 1])]
 
     def _tell_card(self) -> list[RenderableType] | None:
@@ -123,7 +125,11 @@ class Story:
         )
         if resolved is None or self._recovered is None:
             return None
-        return [Text("\nit recovers, and the alert resolves by itself", "bold"), transition_line(self._recovered), alert_line(resolved)]
+        return [
+            Text("\nit recovers, and the alert resolves by itself", "bold"),
+            transition_line(self._recovered),
+            alert_line(resolved),
+        ]
 
     def _tell_lines(self) -> list[RenderableType] | None:
         lines: list[RenderableType] = [Text("\nlines to paste into another terminal while this runs", "bold")]

@@ -77,13 +77,13 @@ class AccountsLogic(Journeys):
             soonest = min(soonest, min(item.t for item in entity.pending))
         return soonest if soonest >= NEVER else soonest + self._disorder
 
-    def advance(
-        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside
-    ) -> Advanced:
+    def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         horizon = until - self._disorder
         due = self._due(entity, inputs, horizon)
         tally = self.timeline.advance(entity, due, horizon, Settled(beside))
-        written = [(b"m:" + user.encode(), orjson.dumps(tuple(m))) for user, m in tally.members.items()]
+        written: list[tuple[bytes, bytes | None]] = [
+            (b"m:" + user.encode(), orjson.dumps(tuple(m))) for user, m in tally.members.items()
+        ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
         return Advanced(outputs, written, self.timeline.ended(entity, horizon))
 

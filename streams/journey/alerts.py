@@ -6,7 +6,7 @@ would reopen within its cool-down waits for the end of it; if the reason is gone
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from schemas.alert import Alert, alert_id
 from schemas.definition.model import AlertRule, Definition, EntityDefinition
@@ -16,6 +16,8 @@ from streams.journey.explain import Explained
 from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSignal, compile_alerts
 from streams.journey.publish import Publisher
 from streams.journey.state import State
+
+Status = Literal["opened", "resolved", "retracted"]
 
 
 class Alerts:
@@ -60,7 +62,14 @@ class Alerts:
         return found
 
     def _open(
-        self, s: State, alert: CompiledAlert, kept: list[Any] | None, now: int, today: int, entity: str, changes: list[Any]
+        self,
+        s: State,
+        alert: CompiledAlert,
+        kept: list[Any] | None,
+        now: int,
+        today: int,
+        entity: str,
+        changes: list[Any],
     ) -> Alert | None:
         rule = alert.rule
         behind = kept[3] if kept is not None and kept[1] >= 0 else self._transition(alert, changes)
@@ -93,7 +102,7 @@ class Alerts:
         return ids[-1] if ids else None
 
     def _record(
-        self, s: State, alert: CompiledAlert, status: str, now: int, today: int, entity: str, transition: str | None
+        self, s: State, alert: CompiledAlert, status: Status, now: int, today: int, entity: str, transition: str | None
     ) -> Alert:
         rule, carry, signals = alert.rule, self._publisher.carry(s, now, today), self._publisher.holding(s)
         because, evidence = self._reasons(s, alert, now, today)

@@ -5,8 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.definition.expression import (
-    Age, And, Arith, Compare, Const, CountSignals, Fold, Guard, Idle, InState, Known, MeasureRef, Not, Number, Or, Reached,
-    SignalHolds, StateIn, Truth, Until,
+    Age,
+    And,
+    Arith,
+    Compare,
+    Const,
+    CountSignals,
+    Fold,
+    Guard,
+    Idle,
+    InState,
+    Known,
+    MeasureRef,
+    Not,
+    Number,
+    Or,
+    Reached,
+    SignalHolds,
+    StateIn,
+    Truth,
+    Until,
 )  # fmt: skip
 from schemas.time import rfc3339
 from streams.journey.guards import Guards, positive

@@ -93,7 +93,7 @@ class Fold:
         self._is_account = kind == "account"
         self._forget = entity.forget
         self._moved_by = self._measures_by_rollup(self.terms.rollups)
-        self._risk = next((m.index for m in self.machines if m.name == "risk"), None)
+        self._risk = next((m.number for m in self.machines if m.name == "risk"), None)
 
     def _attrs(self) -> tuple[str, ...]:
         measures = {m.name for m in self.entity.measures}
@@ -205,10 +205,10 @@ class Fold:
     def _run(self, s: State, now: int, today: int, cause: dict[str, Any], out: Out) -> None:
         before, moved = s.signals, len(out.changes)
         for machine in self.machines:
-            if machine.index == 1 and self.signals:
+            if machine.number == 1 and self.signals:
                 s.signals = self._holding(s, now, today)  # type: ignore[assignment]
             if machine.only_in and not machine.runs(s):
-                if s.states[machine.index]:
+                if s.states[machine.number]:
                     self._move(s, machine, 0, None, now, today, cause, out)
                 self._release(s, machine)
             else:
@@ -219,9 +219,11 @@ class Fold:
             for alert in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
                 out.changes.append(Change("alert", alert.id, alert))
 
-    def _settle(self, s: State, machine: CompiledMachine, now: int, today: int, cause: dict[str, Any], out: Out) -> None:
+    def _settle(
+        self, s: State, machine: CompiledMachine, now: int, today: int, cause: dict[str, Any], out: Out
+    ) -> None:
         """Let the first rule that holds win, until none does; no state is entered twice by one input."""
-        m, entered = machine.index, 0
+        m, entered = machine.number, 0
         while True:
             for rule in machine.leaving[s.states[m]]:
                 if self._fires(s, rule, now, today) and not entered >> rule.to & 1:
@@ -260,7 +262,7 @@ class Fold:
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
         cause: dict[str, Any], evidence: list[str], out: Out, label: str | None = None,
     ) -> None:  # fmt: skip
-        m = machine.index
+        m = machine.number
         record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label)
         out.changes.append(Change("transition", record.id, record))
         s.since[m] = now
@@ -304,7 +306,7 @@ class Fold:
             return NEVER
         soonest = self._flips(s, now, today) if self.signals else NEVER
         for machine in self.machines:
-            ask = machine.soonest[s.states[machine.index]]
+            ask = machine.soonest[s.states[machine.number]]
             if ask is not None and (not machine.only_in or machine.runs(s)):
                 found = ask(s, now, today)
                 if found < soonest:

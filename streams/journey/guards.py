@@ -12,12 +12,31 @@ user's is ever executed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.definition.expression import (
-    Age, And, Arith, Compare, CompareOp, Const, CountSignals, Fold, Guard, Idle, InState, Known, MeasureRef, Not, Number, Or,
-    Reached, SignalHolds, StateIn, Truth, Until,
+    Age,
+    And,
+    Arith,
+    Compare,
+    CompareOp,
+    Const,
+    CountSignals,
+    Fold,
+    Guard,
+    Idle,
+    InState,
+    Known,
+    MeasureRef,
+    Not,
+    Number,
+    Or,
+    Reached,
+    SignalHolds,
+    StateIn,
+    Truth,
+    Until,
 )  # fmt: skip
 from schemas.definition.model import EntityDefinition, Measure
 from streams.delivery.contracts import NEVER
@@ -83,9 +102,9 @@ class Guards:
                 parts.append(part)
         return self._function(f"after(now, ({', '.join(parts)},))") if parts else None
 
-    def _function(self, body: str) -> Any:
-        scope: dict[str, Any] = {}
-        exec(f"def f(s, now, today): return {body}", self._space, scope)  # generated above from a closed set of nodes
+    def _function(self, body: str) -> Callable[[State, int, int], Any]:
+        scope: dict[str, Callable[[State, int, int], Any]] = {}
+        exec(f"def f(s, now, today): return {body}", self._space, scope)  # generated from a closed set of nodes
         return scope["f"]
 
     # --- truth -------------------------------------------------------------------------------------------------------
@@ -218,7 +237,11 @@ class Guards:
                 drifts = {self._drift(left), self._drift(right)}
                 if drifts == {"still"}:
                     return "still"
-                return "down" if tree.op in "+*/" and self._drift(right) == "still" and drifts <= {"down", "still"} else "any"
+                return (
+                    "down"
+                    if tree.op in "+*/" and self._drift(right) == "still" and drifts <= {"down", "still"}
+                    else "any"
+                )
             case Fold(_, items):
                 found = {self._drift(item) for item in items}
                 return "any" if "any" in found else "down" if "down" in found else "still"
@@ -266,7 +289,7 @@ def positive(guard: Guard, negate: bool = False) -> Guard:
 
 def scaled(value: Any, low: float, high: float) -> float:
     """Where a value stands between low (0) and high (1), clamped; low may be the greater of the two."""
-    return min(1.0, max(0.0, (value - low) / (high - low)))
+    return min(1.0, max(0.0, (float(value) - low) / (high - low)))
 
 
 def _scores_last(entity: EntityDefinition) -> list[Measure]:

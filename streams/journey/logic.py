@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 from zlib import crc32
 
 import orjson
@@ -31,7 +32,7 @@ class Journeys:
         self.timeline = Timeline(self.fold, definition.clock.grace)
         self.counts: Counter[tuple[str, str]] = Counter()
         """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
-        self._machines = {m.name: m.index for m in self.fold.machines}
+        self._machines = {m.name: m.number for m in self.fold.machines}
 
     def new(self, key: bytes) -> Entity:
         return Entity(key.decode(), len(self._machines))
@@ -99,13 +100,15 @@ class Journeys:
         head = e.head
         if head is None or head.begun < 0 or head.ended >= 0:
             return None
-        return self._snapshot(e, head.now, self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))).value
+        return self._snapshot(
+            e, head.now, self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
+        ).value
 
-    def _snapshot(self, e: Entity, at: int, body: dict[str, object]) -> Output:
+    def _snapshot(self, e: Entity, at: int, body: dict[str, Any]) -> Output:
         head = e.head
         account = (head.home if head is not None else None) if self.kind == "user" else e.key
         record = Snapshot(
             kind=self.kind, entity=e.key, account=account, as_of=at, definition=self.definition.name,
             version=self.definition.version, **body,
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
         return Output(f"state.{self.kind}", e.key.encode(), record.to_json())

@@ -29,7 +29,7 @@ class CompiledMachine(NamedTuple):
     `only_in`: (earlier machine, its states), all must match.
     """
 
-    index: int
+    number: int
     name: str
     states: tuple[str, ...]
     leaving: tuple[tuple[CompiledRule, ...], ...]

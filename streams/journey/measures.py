@@ -35,7 +35,8 @@ class First:
         return at if cell is None or at < cell else cell
 
     def value(self, cell: Cell, today: int) -> Value:
-        return cell  # type: ignore[no-any-return]
+        found: Value = cell
+        return found
 
     def changes(self, cell: Cell, today: int) -> int | None:
         return None
@@ -90,8 +91,11 @@ class Windowed:
             return 0
         floor = today - self._days
         if cell[0] > floor:
-            return sum(cell[1::2])
-        return sum(cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor)
+            amounts = cell[1::2]
+        else:
+            amounts = [cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor]
+        total: float = sum(amounts)
+        return total
 
     def changes(self, cell: Cell, today: int) -> int | None:
         floor = today - self._days
@@ -121,7 +125,7 @@ class ActiveDays:
         return (cell[1] << ago) & self._mask if ago < self._days else 0
 
     def value(self, cell: Cell, today: int) -> Value:
-        return self._bits(cell, today).bit_count() if cell else 0
+        return int(self._bits(cell, today).bit_count()) if cell else 0
 
     def changes(self, cell: Cell, today: int) -> int | None:
         bits = self._bits(cell, today) if cell else 0
@@ -194,7 +198,7 @@ class Distinct:
         if self._days is None:
             return len(cell)
         floor = today - self._days
-        return sum(day > floor for day in cell.values())
+        return len([day for day in cell.values() if day > floor])
 
     def changes(self, cell: Cell, today: int) -> int | None:
         if not cell or self._days is None:
@@ -220,7 +224,8 @@ class Latest:
     def value(self, cell: Cell, today: int) -> Value:
         if cell is None or (self._days is not None and cell[1] <= today - self._days):
             return None
-        return cell[2]  # type: ignore[no-any-return]
+        found: Value = cell[2]
+        return found
 
     def changes(self, cell: Cell, today: int) -> int | None:
         if cell is None or self._days is None or cell[1] <= today - self._days:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 from schemas.definition.model import Definition, EntityDefinition
-from schemas.member import MemberFacts
+from schemas.member import Level, MemberFacts
 from schemas.time import rfc3339
 from schemas.transition import Transition, transition_id
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
@@ -34,7 +34,7 @@ class Publisher:
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
         cause: dict[str, Any], evidence: list[str], entity: str, label: str | None,
     ) -> Transition:  # fmt: skip
-        m = machine.index
+        m = machine.number
         was = s.states[m]
         record = Transition(
             id="", kind=self._kind, entity=entity, account=s.home if self._kind == "user" else None, machine=machine.name,
@@ -74,7 +74,7 @@ class Publisher:
         reached = [name for n, name in enumerate(stage.states) if s.reached[0] >> n & 1]
         return MemberFacts.of(
             user=user, account=account, at=now, stage=stage.states[s.states[0]], reached=reached,
-            risk=None if risk is None else self._machines[risk].states[s.states[risk]], level=s.level, admin=s.admin,
+            risk=None if risk is None else self._machines[risk].states[s.states[risk]], level=cast("Level", s.level), admin=s.admin,
             active_day=day, event=event,
         )  # fmt: skip
 
@@ -86,7 +86,8 @@ class Publisher:
         """The published measures, the machines and the carried attributes, as the body of a Snapshot."""
         return {
             "machines": {
-                m.name: {"state": m.states[s.states[m.index]], "since": rfc3339(s.since[m.index])} for m in self._machines
+                m.name: {"state": m.states[s.states[m.number]], "since": rfc3339(s.since[m.number])}
+                for m in self._machines
             },
             "signals": self.holding(s),
             "measures": {term.measure.name: shown(term, s, now, today) for term in self._published},

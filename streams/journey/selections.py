@@ -100,7 +100,9 @@ class Reader:
             values = None
         traits = event.traits
         attrs = {name: traits[name] for name in self._attrs if name in traits} if traits else None
-        return Hit(event.at, event.id, event.at, bits & self.used, values, event.account, attrs or None, event.received_at)
+        return Hit(
+            event.at, event.id, event.at, bits & self.used, values, event.account, attrs or None, event.received_at
+        )
 
 
 def used_selections(entity: EntityDefinition) -> tuple[str, ...]:

@@ -6,7 +6,22 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from schemas.definition.expression import (
-    Age, And, Arith, Compare, CountSignals, Fold, Guard, Idle, InState, Known, MeasureRef, Not, Number, Or, Truth, Until,
+    Age,
+    And,
+    Arith,
+    Compare,
+    CountSignals,
+    Fold,
+    Guard,
+    Idle,
+    InState,
+    Known,
+    MeasureRef,
+    Not,
+    Number,
+    Or,
+    Truth,
+    Until,
 )  # fmt: skip
 from schemas.definition.model import EntityDefinition, Measure
 from streams.delivery.contracts import NEVER
@@ -38,7 +53,7 @@ class Term(NamedTuple):
 class Update(NamedTuple):
     """What one selection does to one measure: `value` is what is counted, or where in the hit's values it stands."""
 
-    index: int
+    number: int
     gauge: Gauge
     value: Any
     path: int | None

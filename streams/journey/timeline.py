@@ -19,6 +19,7 @@ from schemas.alert import Alert, alert_id
 from schemas.member import MemberFacts
 from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
+from streams.journey.alerts import Status
 from streams.journey.fold import Change, Fact, Fold, Members, Out
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
@@ -240,7 +241,9 @@ class Timeline:
         else:
             self.fold.take_fact(s, item, members, out)
 
-    def _refold(self, e: Entity, inputs: list[Input], until: int, settled: Members) -> tuple[State, Out, dict[str, Member]]:
+    def _refold(
+        self, e: Entity, inputs: list[Input], until: int, settled: Members
+    ) -> tuple[State, Out, dict[str, Member]]:
         state = load(e.settled) if e.settled else self.fold.fresh()
         out, overlay = Out(e.key), dict[str, Member]()
         members = Overlay(overlay, settled)
@@ -319,7 +322,7 @@ def _undone(change: Change, new: set[str]) -> Change:
     """The record that takes a published one back."""
     record = change.record
     if isinstance(record, Alert):
-        status = "opened" if record.status == "resolved" and record.opens in new else "retracted"
+        status: Status = "opened" if record.status == "resolved" and record.opens in new else "retracted"
         undone = replace(record, status=status, origin="correction")
         undone.id = record.opens if status == "opened" else alert_id(undone)
         return Change("alert", undone.id, undone)

@@ -78,7 +78,9 @@ class Decoder:
             return [Drop(f"excluded:{excluded}")]
         outcomes: list[Outcome] = []
         if found.entity is not None:
-            outcomes.append(Redirect(Output("events", found.entity.encode(), canonical.encode(found)), found.at, "user"))
+            outcomes.append(
+                Redirect(Output("events", found.entity.encode(), canonical.encode(found)), found.at, "user")
+            )
         to_account = self.router.account(found, bits)
         if to_account is not None:
             outcomes.append(to_account)
@@ -154,9 +156,7 @@ class UsersLogic(Journeys):
     def deadline(self, entity: Entity) -> int:
         return self.timeline.deadline(entity)
 
-    def advance(
-        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside
-    ) -> Advanced:
+    def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         taken: list[Input] = inputs
         tally = self.timeline.advance(entity, [*taken], until, _ALONE)
         if not tally.changes and not self.fold.publisher.publishes:

@@ -44,7 +44,14 @@ async def follow_users(events: faust.Stream[dict[str, Any]]) -> None:
     """Each user's stage, from its events."""
     async for key, event in events.items():
         name = key.decode() if isinstance(key, bytes) else key
-        state = users.get(name) or {"stage": None, "signed": False, "core": {}, "features": {}, "days": [], "told": None}
+        state = users.get(name) or {
+            "stage": None,
+            "signed": False,
+            "core": {},
+            "features": {},
+            "days": [],
+            "told": None,
+        }
         at = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
         day = int(at // DAY)
         for before, after in advance(state, event, day):

@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from streams.worker import run_migrate, run_topics
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.feed import Feeder
 from deploy.demo.play import SINK_TOPICS
 from deploy.demo.watch import Groups
-from streams.worker import run_migrate, run_topics
 
 _RUNS = itertools.count()
 
@@ -34,7 +34,15 @@ class Live:
         name = f"t{os.getpid()}x{next(_RUNS)}"
         self._folder = tempfile.TemporaryDirectory(prefix="journeys-live-")
         self.plan = Plan(
-            Path(self._folder.name), f"{name}.", kafka, clickhouse, f"journeys_{name}", definition, source, keyed_by, partitions
+            Path(self._folder.name),
+            f"{name}.",
+            kafka,
+            clickhouse,
+            f"journeys_{name}",
+            definition,
+            source,
+            keyed_by,
+            partitions,
         )
         self.settings = self.plan.write()
         self._env = env or {}
@@ -52,7 +60,9 @@ class Live:
             process.start()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in self.processes:
             process.stop()
             if kind is not None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 import pytest
-
 from deploy.demo.company import Company
+
 from schemas.definition.parse import load
 from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
@@ -35,9 +35,9 @@ def expected() -> dict[str, dict[str, Any]]:
     """The truth according to a replay."""
     lines, until = company()
     found: list[dict[str, Any]] = []
-    Replay(load(SAAS), "canonical", lambda o: found.append(orjson.loads(o.value)) if o.topic.startswith("tr") else None).run(
-        lines, until
-    )
+    Replay(
+        load(SAAS), "canonical", lambda o: found.append(orjson.loads(o.value)) if o.topic.startswith("tr") else None
+    ).run(lines, until)
     return truth(found)
 
 
@@ -109,7 +109,9 @@ def test_killed_five_times_the_result_is_the_same(kafka: str, clickhouse: Any, s
     asyncio.run(run())
 
 
-def test_a_worker_that_joins_and_leaves_and_one_that_is_asked_to_stop_change_nothing(kafka: str, clickhouse: Any) -> None:
+def test_a_worker_that_joins_and_leaves_and_one_that_is_asked_to_stop_change_nothing(
+    kafka: str, clickhouse: Any
+) -> None:
     lines, until = company()
 
     async def run() -> None:

@@ -45,7 +45,7 @@ def _remember(followed: Person | Customer, kind: str) -> None:
         FIRED.update((kind, "signals", name) for name in a["signals"])
 
 
-# --- users -------------------------------------------------------------------------------------------------------------
+# --- users ---
 
 
 def test_a_visitor_is_aware_until_signing_up(person: Person) -> None:
@@ -181,7 +181,7 @@ def test_a_visitor_who_never_came_back_is_forgotten(person: Person) -> None:
     assert person.fired("ends")[0]["label"] == "forgotten"
 
 
-# --- accounts: stages --------------------------------------------------------------------------------------------------
+# --- accounts: stages ---
 
 
 @pytest.mark.parametrize("name", ["Demo Booked", "Trial Started", "Deal Opened"])
@@ -200,7 +200,9 @@ def test_a_lost_deal_leads_back(customer: Customer) -> None:
 
 
 def bought(customer: Customer, day: float = 0, **given: object) -> None:
-    customer.event("Subscription Created", day, **{"mrr": 100_000, "currency": "EUR", "seats": 10, "plan": "team", **given})
+    customer.event(
+        "Subscription Created", day, **{"mrr": 100_000, "currency": "EUR", "seats": 10, "plan": "team", **given}
+    )
 
 
 @pytest.mark.parametrize("name", ["Deal Won", "Subscription Created"])
@@ -299,7 +301,7 @@ def test_a_contract_that_ends_is_churn_and_a_new_one_wins_back(customer: Custome
     assert customer.fired("won back")[0]["label"] == "won_back"
 
 
-# --- accounts: signals -------------------------------------------------------------------------------------------------
+# --- accounts: signals ---
 
 
 def test_fourteen_days_without_a_start_are_a_signal(customer: Customer) -> None:
@@ -407,7 +409,7 @@ def test_who_cancels_is_leaving_until_taken_back(customer: Customer) -> None:
     assert "leaving" not in customer.signals()
 
 
-# --- accounts: risk, expansion, alerts ---------------------------------------------------------------------------------
+# --- accounts: risk, expansion, alerts ---
 
 
 def test_a_cancellation_is_a_risk_at_once(customer: Customer) -> None:
@@ -586,5 +588,3 @@ def expected(definition: Definition) -> set[tuple[str, str, str]]:
     for alert in definition.alerts:
         found |= {(alert.kind, "alerts", f"{alert.name}/{status}") for status in ("opened", "resolved")}
     return found
-
-

@@ -90,10 +90,8 @@ class Windowed:
         if cell is None:
             return 0
         floor = today - self._days
-        if cell[0] > floor:
-            amounts = cell[1::2]
-        else:
-            amounts = [cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor]
+        inside = cell[0] > floor
+        amounts = cell[1::2] if inside else [cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor]
         total: float = sum(amounts)
         return total
 

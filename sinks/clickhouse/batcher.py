@@ -75,7 +75,7 @@ class Flush(Generic[R]):
 
 
 class SinkCore(Generic[R]):
-    """Collects rows and remembers offsets. Holds at most twice the bounds: one batch collecting, one in flight.
+    """Collects rows and remembers offsets. Holds at most twice the bounds, plus what the shell adds after `full()`.
 
     `topics` maps a topic's real name to its logical one, where they differ.
     """

@@ -160,16 +160,21 @@ SELECT
     parseDateTime64BestEffortOrNull(JSONExtractString(e.carry, 'renews_at'), 3, 'UTC') AS renews_at,
     e.since['risk'] AS since,
     e.signals AS signals,
-    arrayStringConcat(arrayMap(s -> replaceAll(s, '_', ' '), e.signals), ', ') AS reason,
+    -- a risk may outlast its signals (hold): then the reason is what it was when the alert opened
+    if(
+        empty(e.signals) AND notEmpty(a.signals),
+        concat('was: ', arrayStringConcat(arrayMap(s -> replaceAll(s, '_', ' '), a.signals), ', ')),
+        arrayStringConcat(arrayMap(s -> replaceAll(s, '_', ' '), e.signals), ', ')
+    ) AS reason,
     nullIf(a.alert, '') AS alert, nullIf(a.title, '') AS title, a.clears_when AS clears_when, a.do AS do, a.act_by AS act_by,
     e.as_of AS as_of
 FROM (SELECT * FROM entities FINAL WHERE kind = 'account' AND NOT gone AND states['risk'] = 'at_risk') AS e
 LEFT JOIN (
     SELECT
         entity, argMax(alert, opened_at) AS alert, argMax(title, opened_at) AS title,
-        argMax(tuple(clears_when), opened_at).1 AS clears_when, argMax(tuple(do), opened_at).1 AS do,
+        argMax(o.signals, opened_at) AS signals, argMax(tuple(clears_when), opened_at).1 AS clears_when, argMax(tuple(do), opened_at).1 AS do,
         argMax(tuple(act_by), opened_at).1 AS act_by
-    FROM open_alerts
+    FROM open_alerts AS o
     WHERE kind = 'account' AND severity IN ('high', 'critical')
     GROUP BY entity
 ) AS a ON a.entity = e.entity

@@ -81,6 +81,14 @@ def test_an_account_at_risk_comes_with_what_its_alert_asks_for(town: Town) -> No
     assert (umbrella["owner"], umbrella["renews_at"], umbrella["reason"]) == (None, None, "silent 14d")
 
 
+def test_a_risk_that_outlasts_its_signals_says_what_they_were(town: Town) -> None:
+    machines = {"risk": {"state": "at_risk", "since": "2024-04-01T00:00:00.000Z"}}
+    town.publish("state.account", SNAPSHOT | {"machines": machines, "signals": []})
+    town.alert(1, "opened", signals=["silent_14d", "thin_use"])
+    town.write()
+    assert [row["reason"] for row in queries.at_risk(town.client)] == ["was: silent 14d, thin use"]
+
+
 def test_accounts_at_risk_are_listed_by_revenue_and_unknown_revenue_last(town: Town) -> None:
     machines = {"risk": {"state": "at_risk", "since": "2024-04-01T00:00:00.000Z"}}
     for entity, carry in (("a", {"mrr": 5}), ("b", {}), ("c", {"mrr": 50.5})):

@@ -1,0 +1,73 @@
+"""Journey: everything on record of one id, user or account, in the form in which it was published. Bound parameters only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from clickhouse_connect.driver.client import Client
+
+from schemas.time import rfc3339
+from sinks.clickhouse.queries import ask
+
+Record = dict[str, Any]
+
+_NAMES = {"from_state": "from", "to_state": "to"}
+_JSON = ("cause", "because", "carry", "measures")
+
+
+def transitions(client: Client, entity: str) -> list[Record]:
+    """Each transition of the id once, as its record with the highest `seq` leaves it; taken-back ones have valid false."""
+    rows = ask(
+        client,
+        "SELECT lower(hex(t.id)) AS id, * EXCEPT (id, inserted_at) FROM transitions AS t FINAL"
+        " WHERE entity = {entity:String} ORDER BY at, seq",
+        entity=entity,
+    )
+    return [published(row) for row in rows]
+
+
+def alerts(client: Client, entity: str) -> list[Record]:
+    """Every record of the id's alerts, in the order in which they were published."""
+    rows = ask(
+        client,
+        "SELECT lower(hex(r.id)) AS id, lower(hex(r.opens)) AS opens, * EXCEPT (id, opens, position, inserted_at)"
+        " FROM alerts AS r FINAL WHERE entity = {entity:String} ORDER BY r.position",
+        entity=entity,
+    )
+    return [published(row) for row in rows]
+
+
+def snapshots(client: Client, entity: str) -> list[Record]:
+    """Where the id stands: one record a kind, none for what is gone."""
+    rows = ask(
+        client,
+        "SELECT kind, account, as_of, definition, version, signals, measures, carry FROM entities FINAL"
+        " WHERE entity = {entity:String} AND NOT gone",
+        entity=entity,
+    )
+    return [published(row) for row in rows]
+
+
+def near(client: Client, entity: str, limit: int = 5) -> list[str]:
+    """The ids on record that are spelt most like this one, the nearest first."""
+    rows = ask(
+        client,
+        "SELECT DISTINCT entity FROM entities ORDER BY editDistanceUTF8(lowerUTF8(entity), lowerUTF8({entity:String})), entity"
+        " LIMIT {limit:UInt32}",
+        entity=entity,
+        limit=limit,
+    )
+    return [row["entity"] for row in rows]
+
+
+def published(row: Record) -> Record:
+    """A row as the record it was made of: names, JSON and times as on the topic."""
+    return {_NAMES.get(name, name): _plain(name, value) for name, value in row.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(round(value.timestamp() * 1000))
+    return orjson.loads(value) if name in _JSON and isinstance(value, str) else value

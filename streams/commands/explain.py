@@ -1,0 +1,193 @@
+"""`journeys explain ENTITY`: an entity's journey in words, each step with its rule, its values and the events behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from streams.commands.found import Found, Journey, NotAReplay, Record, in_clickhouse, in_folder, journeys
+from streams.commands.show import change, clearing, duration, is_time, moment, plain, reason, state
+
+
+class Unreachable(Exception):
+    """ClickHouse cannot be asked; the message says why and what to do."""
+
+
+def explain_entity(entity: str, settings: Path | None, directory: Path | None, console: Console) -> int:
+    """Tell what a folder, or else ClickHouse, has on record of an id. Status: 0 told, 1 unknown, 2 it cannot be asked."""
+    try:
+        found = _from_clickhouse(entity, settings) if directory is None else in_folder(directory, entity)
+    except (NotAReplay, Unreachable) as problem:
+        console.print(str(problem), style="red", highlight=False, soft_wrap=True)
+        return 2
+    told = journeys(found)
+    if not told:
+        console.print(unknown(entity, found.near), style="red", highlight=False, soft_wrap=True)
+        return 1
+    for journey in told:
+        for line in lines(entity, journey):
+            console.print(line, soft_wrap=True)
+    return 0
+
+
+def unknown(entity: str, near: list[str]) -> str:
+    """What to say of an id that nothing is known of."""
+    hint = f"; the nearest ids are {', '.join(near)}" if near else ""
+    return f"there is no user and no account {entity!r} on record{hint}"
+
+
+def lines(entity: str, journey: Journey) -> Iterator[Text]:
+    """The whole story: who, each step and alert in the order of event time, where it stands."""
+    yield _heading(entity, journey)
+    for record in _in_order(journey):
+        yield Text("")
+        yield from _alert(record) if "status" in record else _transition(record)
+    yield Text("")
+    yield from _standing(journey)
+    yield from _corrections(journey)
+
+
+def _heading(entity: str, journey: Journey) -> Text:
+    newest = journey.snapshot or journey.transitions[-1]
+    name = newest["carry"].get("name")
+    text = Text(f"{name} ({entity})" if name else entity, "bold")
+    of = f" of account {newest['account']}" if journey.kind == "user" and newest["account"] else ""
+    return text.append(
+        f", {journey.kind}{of}; definition {newest['definition']} version {newest['version']}", "not bold"
+    )
+
+
+def _in_order(journey: Journey) -> list[Record]:
+    """Transitions before alerts at the same instant: what happened before what was made of it."""
+    return sorted([*journey.transitions, *journey.alerts], key=lambda r: (r["at"], "status" in r))
+
+
+def _transition(record: Record) -> Iterator[Text]:
+    line = _when(record).append(f"{record['machine']}: ", "" if record["machine"] == "stage" else "dim")
+    line.append_text(change(record)).append(f"   {record['name']}", "italic")
+    if record["label"] and record["to"]:
+        line.append(f" ({record['label']})")
+    if record["origin"] == "correction":
+        line.append("   a correction", "yellow")
+    yield line
+    yield from _details(
+        after="" if record["dwell_s"] is None else f"{duration(record['dwell_s'])} in {record['from']}",
+        because="; ".join(_condition(row) for row in record["because"]),
+        signals=", ".join(record["signals"]),
+        cause=_cause(record["cause"]),
+        evidence=", ".join(record["evidence"]),
+    )
+
+
+def _alert(record: Record) -> Iterator[Text]:
+    opened = record["status"] == "opened"
+    line = _when(record).append(f"alert {record['name']} {record['status']}", "bold red" if opened else "green")
+    yield line.append(f"   {record['title']}")
+    if not opened:
+        return
+    yield from _details(
+        severity=record["severity"],
+        because="; ".join(_condition(row) for row in record["because"]),
+        signals=", ".join(record["signals"]),
+        clears="when " + clearing(record["clears_when"]) if record["clears_when"] else "",
+        do=(record["do"] or "") + (f", by {record['act_by'][:10]}" if record["act_by"] else ""),
+        owner=record["owner"] or "",
+        evidence=", ".join(record["evidence"]),
+    )
+
+
+def _when(record: Record) -> Text:
+    return Text(f"{moment(record['at'], clock=True)}  ", "dim")
+
+
+def _details(**rows: str) -> Iterator[Text]:
+    """One line a row, without the rows that have nothing to say."""
+    for label, what in rows.items():
+        if what:
+            yield Text(f"    {label:<9} ", "dim").append(what, "not dim")
+
+
+def _condition(row: dict[str, Any]) -> str:
+    """A condition, and whether it held: of an `or`, some did not."""
+    if row["holds"] is True:
+        return reason(row)
+    return f"({reason(row)}: {'unknown' if row['holds'] == 'unknown' else 'did not hold'})"
+
+
+_CAUSES = {
+    "event": "event", "timer": "time alone, due at", "member": "a member's fact", "link": "a link of two identifiers,",
+    "definition": "a new version of the definition,", "into": "merged into",
+}  # fmt: skip
+
+
+def _cause(cause: dict[str, Any]) -> str:
+    return ", ".join(f"{_CAUSES.get(what, what)} {_time_or_id(str(which))}" for what, which in cause.items())
+
+
+def _time_or_id(text: str) -> str:
+    return moment(text, clock=True) if is_time(text) else text
+
+
+def _standing(journey: Journey) -> Iterator[Text]:
+    """The state of each machine since when, the signals, the published measures, the alerts still open."""
+    last = {record["machine"]: record for record in journey.transitions}
+    living = [record for record in last.values() if record["to"] is not None]
+    if not living:
+        gone = journey.transitions[-1]
+        into = f" into {gone['cause']['into']}" if "into" in gone["cause"] else ""
+        yield Text(f"gone: {gone['label'] or 'ended'}{into} on {gone['at'][:10]}", "bold")
+        return
+    yield Text("now", "bold").append(
+        f" (as of {journey.snapshot['as_of'][:10]})" if journey.snapshot else "", "not bold"
+    )
+    for record in living:
+        line = Text(f"    {record['machine']:<9} ", "dim").append_text(state(record["to"]))
+        yield line.append(f" since {record['at'][:10]}")
+    if journey.snapshot is not None:
+        measures = (f"{name} {plain(value)}" for name, value in journey.snapshot["measures"].items())
+        yield from _details(signals=", ".join(journey.snapshot["signals"]), measures=", ".join(measures))
+    alerts = (f"{record['name']} (opened {record['at'][:10]})" for record in still_open(journey))
+    yield from _details(alerts=", ".join(alerts))
+
+
+def still_open(journey: Journey) -> list[Record]:
+    """The opening records of the alerts that nothing has ended."""
+    ended = {record["opens"] for record in journey.alerts if record["status"] != "opened"}
+    return [record for record in journey.alerts if record["opens"] not in ended]
+
+
+def _corrections(journey: Journey) -> Iterator[Text]:
+    if journey.taken_back:
+        what = "one record was" if journey.taken_back == 1 else f"{journey.taken_back} records were"
+        yield Text(f"{what} taken back when late events came, and are not told here", "yellow")
+
+
+def _from_clickhouse(entity: str, settings: Path | None) -> Found:
+    from sinks.clickhouse.connect import AddressError, connect
+    from sinks.clickhouse.retry import classify
+    from streams.settings import load_settings
+
+    where = load_settings(settings).clickhouse
+    try:
+        client = connect(where.url, where.database)
+    except AddressError as problem:
+        raise Unreachable(str(problem)) from None
+    except Exception as error:
+        raise Unreachable(_cannot(where.url, classify(error))) from None
+    try:
+        return in_clickhouse(client, entity)
+    except Exception as error:
+        raise Unreachable(_cannot(where.url, classify(error))) from None
+    finally:
+        client.close()
+
+
+def _cannot(url: str, error: Exception) -> str:
+    return (
+        f"ClickHouse at {url.split('@')[-1]} cannot be asked: {error}; "
+        "name yours with --settings, or a folder of `journeys replay` with --from"
+    )

@@ -118,7 +118,7 @@ class Fold:
     def take(self, s: State, hit: Hit, out: Out) -> None:
         """An event. `hit.t` is not before `s.now`."""
         self.until(s, hit.t, out)
-        self._open(s, hit.t, {"event": hit.id}, hit.id, out)
+        self._open(s, hit.t, {"event": hit.id}, hit.id, out, None if self._is_account else hit.account)
         today = self.calendar.day(hit.t)
         day = today if hit.at == hit.t else self.calendar.day(hit.at)
         if hit.bits:
@@ -172,11 +172,15 @@ class Fold:
             out.days.append((now, self.publisher.snapshot(s, now, today)))
         s.deadline = self._deadline(s, now, today)
 
-    def _open(self, s: State, now: int, cause: dict[str, Any], event: str | None, out: Out) -> None:
+    def _open(
+        self, s: State, now: int, cause: dict[str, Any], event: str | None, out: Out, account: str | None = None
+    ) -> None:
         """The first input enters every machine's initial state; so does the first one after the entity was forgotten."""
         if s.ended >= 0:
             s.__init__(len(s.cells), len(s.states), self.terms.rollups.fresh())  # type: ignore[misc]
         s.touched = s.now = now
+        if account is not None:
+            s.home = account
         if s.begun < 0:
             s.begun = now
             for machine in self.machines:
@@ -274,9 +278,7 @@ class Fold:
 
     def _tell(self, s: State, now: int, account: str | None, day: int | None, event: str | None, out: Out) -> None:
         """Tell a user's accounts its status where it changed, and one of them a new day of activity."""
-        if account is not None:
-            s.home = account
-        elif day is not None:
+        if account is None and day is not None:
             account = s.home
         if not s.accounts and account is None:
             return

@@ -337,9 +337,11 @@ class Fold:
 
 
 def _counted_since(cell: Any, flag: Any, value: float) -> Any:
-    """A count since a flag was set: [that moment, amount], begun again whenever the flag is set anew."""
-    since = flag[1] if flag is not None else None
-    return [since, cell[1] + value] if cell is not None and cell[0] == since else [since, value]
+    """A count since a flag was last set: [how often it was set by then, amount], begun again whenever it is set anew."""
+    times = flag[2] if flag is not None else 0
+    if not times:
+        return cell
+    return [times, cell[1] + value] if cell is not None and cell[0] == times else [times, value]
 
 
 __all__ = ["Change", "CompiledSignal", "Fact", "Fold", "Members", "Out"]

@@ -232,15 +232,20 @@ class Latest:
 
 
 class Flag:
-    """True from an event that sets it to one that clears it: [at of the last change, set since | None]. Its `value` of a hit is a bool."""
+    """True from an event that sets it to one that clears it. Its `value` of a hit is a bool.
+
+    Cell: [at of the last change, set since | None, how often it was set while it was not].
+    """
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
         if cell is None:
-            return [at, at if value else None]
+            return [at, at, 1] if value else [at, None, 0]
         if at < cell[0]:
             return cell
-        since = cell[1]
-        cell[1] = (at if since is None else since) if value else None
+        if value and cell[1] is None:
+            cell[1], cell[2] = at, cell[2] + 1
+        elif not value:
+            cell[1] = None
         cell[0] = at
         return cell
 

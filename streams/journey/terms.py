@@ -131,12 +131,12 @@ class Terms:
         return Term(measure, value, next_, drift)
 
     def _since(self, measure: Measure) -> Ask:
-        """A count since a flag was set: its cell is [the flag's `since` it belongs to, amount]."""
+        """A count since a flag was last set: its cell is [how often the flag had been set by then, amount]."""
         i, flag = self.index[measure.name], self.index[measure.since or ""]
 
         def value(s: State, now: int, today: int) -> Value:
             cell, mark = s.cells[i], s.cells[flag]
-            return cell[1] if cell is not None and mark is not None and cell[0] == mark[1] else 0
+            return cell[1] if cell is not None and mark is not None and cell[0] == mark[2] else 0
 
         return value
 

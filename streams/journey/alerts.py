@@ -61,6 +61,12 @@ class Alerts:
                 found += [record] if record else []
         return found
 
+    def end(self, s: State, now: int, today: int, entity: str, changes: list[Any]) -> list[Alert]:
+        """The entity is no more: what is open resolves."""
+        kept = [(alert, s.alerts.get(alert.rule.name)) for alert in self.rules]
+        found = [self._leave(s, alert, was, now, today, entity, changes) for alert, was in kept if was is not None]
+        return [record for record in found if record is not None]
+
     def _open(
         self,
         s: State,

@@ -329,10 +329,12 @@ class Fold:
 
     def _end(self, s: State, now: int, cause: dict[str, Any], out: Out) -> None:
         """The entity never went anywhere: it leaves every machine and is no more."""
-        today = self.calendar.day(now)
+        today, moved = self.calendar.day(now), len(out.changes)
         evidence = [s.last_id] if s.last_id else []
         for machine in self.machines:
             self._enter(s, machine, None, None, now, today, cause, evidence, out, label="forgotten")
+        for alert in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
+            out.changes.append(Change("alert", alert.id, alert))
         s.ended, s.deadline = now, NEVER
 
 

@@ -189,6 +189,15 @@ class Table(Generic[E]):
             return rec.header_of(kept).deadline
         return NEVER if kept.entity is None else self._logic.deadline(kept.entity)
 
+    def payload(self, key: bytes) -> bytes | None:
+        """The entity as Logic.dump gives it; None where there is none."""
+        kept = self.entities.get(key)
+        if isinstance(kept, Cell):
+            return None if kept.entity is None else self._logic.dump(kept.entity)
+        if kept is None or (header := rec.header_of(kept)).flags & rec.ENDED:
+            return None
+        return rec.payload_of(kept, header)
+
     def put_beside(self, key: bytes, cell: Cell[E], changes: list[tuple[bytes, bytes | None]]) -> bool:
         """Whether so much waits now that the entity should be written at once."""
         names = self.beside.setdefault(key, {})

@@ -23,7 +23,7 @@ the other, in the order in which they were computed; computing the next one mean
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Generic
@@ -112,6 +112,15 @@ class Task(Generic[E]):
     def timers(self) -> int:
         return len(self._timers)
 
+    def payloads(self) -> Iterator[tuple[bytes, bytes]]:
+        """(key, state as Logic.dump gives it) of every living entity, for whoever looks at the table."""
+        found = ((key, self._table.payload(key)) for key in list(self._table.entities))
+        return ((key, payload) for key, payload in found if payload is not None)
+
+    def payload(self, key: bytes) -> bytes | None:
+        """State of one entity as Logic.dump gives it; None when there is none."""
+        return self._table.payload(key)
+
     # --- taking over -------------------------------------------------------------------------------------------------
 
     def restore(self, records: Iterable[Change]) -> None:
@@ -197,6 +206,8 @@ class Task(Generic[E]):
     def process(self, topic: str, records: Sequence[Record], now: int, caught_up: bool) -> Work:
         """Take records of one input topic, in offset order. `caught_up`: they end where the topic ends, for now."""
         self._begin(now)
+        if self._announced == NEVER:  # "do not wait for me" was true until these records came
+            self._announced = NOTHING_YET
         source = self._inputs[topic]
         touched, sent_on = self._inbox.take(source, records, self._announced)
         self._outputs += sent_on

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streams.delivery import record as rec
-from streams.delivery.contracts import NEVER, Advanced, Beside, Ok, Origin, Outcome, Output, Record
+from streams.delivery.contracts import NEVER, NOTHING_YET, Advanced, Beside, Ok, Origin, Outcome, Output, Record
 from streams.delivery.dead import TOPIC as DEAD_LETTERS
 from streams.delivery.origins import decode_origin, encode_origin, origin_header
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
@@ -549,3 +549,28 @@ def test_much_that_stands_beside_an_entity_does_not_wait_for_the_checkpoint() ->
     groups = [driven.read(event(offset, "ann", offset)).changelog for offset in range(6)]
     assert [len(group) for group in groups] == [0, 0, 0, 0, 1, 0]
     assert len(groups[4][0]) == 501
+
+
+def test_a_task_that_nobody_had_to_wait_for_is_waited_for_from_its_first_record_on() -> None:
+    driven = Driven(inputs=("events",), origins={"events": ["raw/0"]}).take_over()
+    header = encode_origin(Origin("raw/0", 0, 0, NEVER))
+    driven.take(Record("events", 0, 0, 0, None, None, [("o", header)]))
+    driven.tick(1_000)
+    assert watermarks(driven.published) == [NEVER]
+    driven.take(hop(1, "ann", 10, "raw/0", NOTHING_YET), hop(2, "ann", 20, "raw/0", NOTHING_YET))
+    assert watermarks(driven.published)[1:] == [NOTHING_YET]
+
+
+def test_entities_can_be_looked_at_decoded_or_not() -> None:
+    driven = Driven().take_over()
+    driven.take(*START, event(3, "bob", 30))
+    driven.do(driven.task.drain(0))
+    again = Driven(driven.log, 2).take_over()
+    assert (
+        dict(again.task.payloads())
+        == dict(driven.task.payloads())
+        == {b"ann": b"acme|10|3|30|3|0", b"bob": b"acme|30|1|30|0|0"}
+    )
+    again.take(event(4, "ann", 30 + FORGET))
+    assert again.task.payload(b"ann") == b"acme|180|1|180|0|0"
+    assert again.task.payload(b"nobody") is None

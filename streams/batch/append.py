@@ -1,0 +1,163 @@
+"""Append: many records to Kafka as few record batches, with the offsets they got.
+
+`append` is for a changelog, which one lane alone writes: the records of a group go into one Kafka record batch, which
+the broker takes whole or not at all. `publish` is for topics that many lanes write to: whatever is added while a batch
+of the same partition is in flight goes into the next one, so a slow broker makes batches larger, not lanes slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.batch.owner import SendFailed
+from streams.batch.partition import Partitioner
+from streams.delivery.contracts import Output
+
+BATCH_BYTES = 512 * 1024
+"""A Kafka record batch is closed at this size: half of what a broker takes by default."""
+
+MOST_BYTES = 8 * 1024 * 1024
+"""A single group or record may be as large as this; our topics are planned with it (`topics.py`)."""
+
+OVERHEAD = 40
+"""Bytes of a record beside key, value and headers, at most; 61 more a batch."""
+
+Groups = Sequence[Sequence[tuple[bytes, bytes | None]]]
+
+
+class Sender(Protocol):
+    """The producer, as far as this file needs it."""
+
+    def new_batch(self, size: int) -> BatchBuilder: ...
+    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any: ...
+
+
+class Appender:
+    """All that a worker sends. Any failure is a SendFailed, and everything after it in that partition too.
+
+    partitions  {topic: partition count}, of every topic that is published to
+    prefix      goes before the logical topic names of outputs
+    ends        where each changelog ended after our last append
+    """
+
+    def __init__(self, sender: Sender, partitions: Mapping[str, int], prefix: str = "") -> None:
+        self.bytes_appended = 0
+        self.ends: dict[tuple[str, int], int] = {}
+        self._sender = sender
+        self._prefix = prefix
+        self._partitioner = Partitioner(partitions)
+        self._outlets: dict[tuple[str, int], Outlet] = {}
+
+    async def append(self, topic: str, partition: int, groups: Groups) -> list[tuple[int, int]]:
+        """(base offset, number of records) of each record batch, in order, when all are durable."""
+        sent: list[tuple[Any, int]] = []
+        try:
+            for batch in pack(groups, self._sender):
+                count = batch.record_count()
+                self.bytes_appended += batch.size()
+                sent.append((await self._sender.send_batch(batch, topic, partition), count))
+            appended = [((await future).offset, count) for future, count in sent]
+        except KafkaError as error:
+            raise SendFailed(f"changelog {topic}, partition {partition}: {error}") from error
+        if appended:
+            self.ends[topic, partition] = appended[-1][0] + appended[-1][1]
+        return appended
+
+    async def publish(self, outputs: Iterable[Output]) -> None:
+        """Returns when all are durable. Order is kept within each partition."""
+        landings = self.begin(outputs)
+        for landing in landings:
+            await asyncio.shield(landing)
+
+    def begin(self, outputs: Iterable[Output]) -> set[asyncio.Future[None]]:
+        """Hand over; the futures land when all are durable."""
+        now = int(time.time() * 1000)
+        return {self._outlet(output).add(output, now) for output in outputs}
+
+    def _outlet(self, output: Output) -> Outlet:
+        topic, partition = self._prefix + output.topic, output.partition
+        if partition is None:
+            partition = self._partitioner.of(topic, output.key)
+        outlet = self._outlets.get((topic, partition))
+        if outlet is None:
+            outlet = self._outlets[topic, partition] = Outlet(self._sender, topic, partition)
+        return outlet
+
+
+class Outlet:
+    """The way to one partition: one record batch in flight, one being filled."""
+
+    def __init__(self, sender: Sender, topic: str, partition: int) -> None:
+        self._sender, self._topic, self._partition = sender, topic, partition
+        self._waiting: deque[tuple[BatchBuilder, asyncio.Future[None]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._failed: SendFailed | None = None
+
+    def add(self, output: Output, now: int) -> asyncio.Future[None]:
+        """The future of the batch that the record went into. `now`: the record's Kafka timestamp, ms."""
+        if self._failed is not None:
+            raise self._failed
+        headers = list(output.headers)
+        if self._waiting:
+            batch, landing = self._waiting[-1]
+            if batch.append(timestamp=now, key=output.key, value=output.value, headers=headers) is not None:
+                return landing
+        batch = self._sender.new_batch(BATCH_BYTES)
+        landing = asyncio.get_running_loop().create_future()
+        batch.append(timestamp=now, key=output.key, value=output.value, headers=headers)
+        self._waiting.append((batch, landing))
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_all())
+        return landing
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            batch, landing = self._waiting.popleft()
+            try:
+                await (await self._sender.send_batch(batch, self._topic, self._partition))
+            except KafkaError as error:
+                self._fail(SendFailed(f"{self._topic}, partition {self._partition}: {error}"), landing)
+                return
+            landing.set_result(None)
+        self._task = None
+
+    def _fail(self, error: SendFailed, landing: asyncio.Future[None]) -> None:
+        self._failed = error
+        for future in [landing, *(future for _, future in self._waiting)]:
+            future.set_exception(error)
+            future.exception()  # whoever waits is told; that nobody does any more is no news
+
+
+def pack(groups: Groups, sender: Sender) -> Iterable[BatchBuilder]:
+    """Record batches that hold the groups in order, none of them straddling two."""
+    now = int(time.time() * 1000)
+    batch, used = sender.new_batch(BATCH_BYTES), 0
+    for group in groups:
+        need = sum(len(key) + (len(value) if value is not None else 0) for key, value in group) + OVERHEAD * len(group)
+        if used and used + need > BATCH_BYTES:
+            yield batch
+            batch, used = sender.new_batch(BATCH_BYTES), 0
+        if not used and need > BATCH_BYTES - OVERHEAD * 2:
+            batch = _large(group, need, sender)
+        used += need
+        for key, value in group:
+            if batch.append(timestamp=now, key=key, value=value, headers=[]) is None:
+                raise SendFailed(f"a group of {len(group)} records did not fit the record batch made for it")
+    if used:
+        yield batch
+
+
+def _large(group: Sequence[tuple[bytes, bytes | None]], need: int, sender: Sender) -> BatchBuilder:
+    if need > MOST_BYTES:
+        raise SendFailed(
+            f"the state of {group[0][0][:80]!r} takes {need:,} bytes with all that must be written beside it at once; "
+            f"the most is {MOST_BYTES:,}: lower the caps of its measures, or exclude the event that made it"
+        )
+    return sender.new_batch(need + OVERHEAD * 2)

@@ -1,0 +1,104 @@
+"""Graph: the topics and tasks of an engine as values, and the origins that follow from them. No Faust app in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from streams.batch.topic_ids import Topic
+from streams.delivery.contracts import Logic, Outcome, Record
+from streams.delivery.decode_task import DecodeTask
+from streams.delivery.task import Task, TaskSettings
+
+Route = Callable[[Record], list[Outcome]]
+"""How a source record is read: where it goes, or why nowhere."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One kind of entity.
+
+    table      `users`, `accounts`
+    changelog  topic with the partition count of every input
+    inputs     topics that it reads
+    rekeyed    those of them that our own tasks write to; the others are sources
+    sends      logical names of re-keyed topics that it writes to
+    strays     further logical names where its outputs need an origin, and nobody waits for its watermark
+    """
+
+    logic: Logic[Any]
+    table: str
+    changelog: str
+    inputs: tuple[str, ...]
+    rekeyed: frozenset[str] = frozenset()
+    sends: frozenset[str] = frozenset()
+    strays: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """stages, and {source topic that is decoded on its own: its route}. Topic names are Kafka's, outputs' logical.
+
+    sends     logical names of the re-keyed topics that decode tasks write to
+    publishes logical names of all other topics written to
+    prefix    logical name -> Kafka's, where it is ours
+    task      settings of every task; heartbeats, stamped and topic_ids are filled in
+    """
+
+    stages: tuple[Stage, ...]
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    sends: frozenset[str] = frozenset()
+    publishes: frozenset[str] = frozenset()
+    prefix: str = ""
+    task: TaskSettings = field(default_factory=TaskSettings)
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Every topic that is read."""
+        return frozenset(self.routes).union(*(stage.inputs for stage in self.stages))
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Every topic there must be."""
+        outputs = self.sends.union(self.publishes, *(stage.sends | stage.strays for stage in self.stages))
+        return self.inputs | {s.changelog for s in self.stages} | {self.prefix + name for name in outputs}
+
+    def stage(self, table: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.table == table), None)
+
+    def inputs_of(self, name: str) -> tuple[str, ...]:
+        """Of a table, or of the decode tasks of a source topic, which are named after it."""
+        stage = self.stage(name)
+        return (name,) if stage is None else stage.inputs
+
+    def new_task(self, stage: Stage, partition: int, generation: int, topics: Mapping[str, Topic]) -> Task[Any]:
+        settings = replace(
+            self.task,
+            heartbeats=self._counts(stage.sends, topics),
+            stamped=stage.strays,
+            topic_ids={topic: identity(topic, topics) for topic in stage.inputs},
+        )
+        senders = {topic: self._senders(topic, topics) for topic in stage.rekeyed}
+        own = f"{identity(stage.changelog, topics)}/{partition}"
+        return Task(stage.logic, partition, stage.inputs, generation, own, senders, settings)
+
+    def decode_task(self, topic: str, partition: int, topics: Mapping[str, Topic]) -> DecodeTask:
+        heartbeats = self._counts(self.sends, topics)
+        every = self.task.heartbeat_every
+        name = identity(topic, topics)
+        return DecodeTask(self.routes[topic], name, partition, heartbeats, self.task.clock, every)
+
+    def _counts(self, names: frozenset[str], topics: Mapping[str, Topic]) -> dict[str, int]:
+        return {name: topics[self.prefix + name].partitions for name in sorted(names)}
+
+    def _senders(self, topic: str, topics: Mapping[str, Topic]) -> list[str]:
+        """Every partition of every task that writes to a re-keyed topic and says how far it is."""
+        names = [source for source in self.routes if topic in {self.prefix + name for name in self.sends}]
+        names += [s.changelog for s in self.stages if topic in {self.prefix + name for name in s.sends}]
+        return [f"{identity(name, topics)}/{p}" for name in sorted(names) for p in range(topics[name].partitions)]
+
+
+def identity(topic: str, topics: Mapping[str, Topic]) -> str:
+    """Names this very topic: another one made later under the same name is read from its beginning."""
+    return f"{topic}~{topics[topic].id[:8]}" if topics[topic].id else topic

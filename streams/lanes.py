@@ -1,0 +1,202 @@
+"""Lanes: one partition of one task each; a lane computes works in order and does them in order.
+
+Batches wait in a lane first in, first out. Computing ends after some ms and lets the loop turn, so that all lanes and
+their sends go on. While one work is being done (changelog, outputs, acknowledgement, in this order), the next one is
+computed; it is begun when the one before is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from streams.batch.append import Appender
+from streams.batch.fetch import Batch
+from streams.delivery.contracts import Work
+from streams.delivery.decode_task import DecodeTask
+from streams.delivery.task import Task
+
+SLICE_S = 0.010
+"""Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
+
+SLICE_RECORDS = 1_000
+"""... and this many records, where they are cheap: what a slice publishes should not wait for more."""
+
+FRESH_MS = 2_000
+"""An end of topic that the broker told us longer ago than this is not known to be the end any more."""
+
+NOT_FETCHED = (-1, 0)
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Reading:
+    """One input partition of a lane. end: offset up to which it is computed; waiting: batches fetched, not computed."""
+
+    __slots__ = ("end", "waiting")
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+        self.waiting = 0
+
+
+class Way(NamedTuple):
+    """What a lane needs of the world.
+
+    changelog  (topic, partition); None for a task without state
+    durable    (input topic, offset): all before it is durable and published
+    progress   input topic -> (its end, when the broker said so in ms); (-1, 0) when it has not
+    """
+
+    appender: Appender
+    changelog: tuple[str, int] | None
+    durable: Callable[[str, int], None]
+    progress: Callable[[str], tuple[int, int]]
+    now: Callable[[], int] = wall_ms
+
+
+class Lane:
+    """Drives one task. `run` until it is closed; whatever `run` raises ends the process."""
+
+    def __init__(self, name: str, task: Task[Any] | DecodeTask, readings: dict[str, Reading], way: Way) -> None:
+        self.name = name
+        self.task = task
+        self.readings = readings
+        self.works = 0
+        self._way = way
+        self._inbox: deque[Batch] = deque()
+        self._taken = 0  # records of the first batch that are computed
+        self._slice = 100  # records; adapts to what a record costs
+        self._wake = asyncio.Event()
+        self._tick_due = False
+        self._closing = False
+        self._doing: asyncio.Task[None] | None = None
+
+    # --- called from outside -----------------------------------------------------------------------------------------
+
+    def put(self, batch: Batch) -> None:
+        self._inbox.append(batch)
+        self._wake.set()
+
+    def nudge(self) -> None:
+        """Time has passed."""
+        self._tick_due = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Compute nothing more. Batches that wait are read again by the next owner."""
+        self._closing = True
+        self._wake.set()
+
+    def abandon(self) -> None:
+        """It takes too long: what is being done may or may not happen. The partition has to be recovered."""
+        self.close()
+        if self._doing is not None:
+            self._doing.cancel()
+
+    async def run(self) -> None:
+        """Works until `close`; returns when the last of them is done."""
+        while (work := await self._next()) is not None:
+            await self._finish_doing()
+            self._begin(work)
+            await asyncio.sleep(0)
+        await self._finish_doing()
+
+    async def drain(self) -> None:
+        """After `run` has returned: write everything, so that all that was read can be committed."""
+        if isinstance(self.task, Task):
+            await self.do(self.task.drain(self._way.now()))
+
+    # --- doing -------------------------------------------------------------------------------------------------------
+
+    async def do(self, work: Work) -> None:
+        """State first, then what follows from it, then that it is so, then what need not be read again."""
+        if work.changelog and self._way.changelog is not None and isinstance(self.task, Task):
+            topic, partition = self._way.changelog
+            for base_offset, count in await self._way.appender.append(topic, partition, work.changelog):
+                self.task.appended(base_offset, count)
+        if work.outputs:
+            await self._way.appender.publish(work.outputs)
+        self.task.acknowledged(work)
+        self.works += 1
+        for topic, offset in (work.commit or {}).items():
+            self._way.durable(topic, offset)
+
+    def _begin(self, work: Work) -> None:
+        self._doing = asyncio.create_task(self.do(work), name=self.name)
+        self._doing.add_done_callback(lambda _: self._wake.set())
+
+    async def _finish_doing(self) -> None:
+        if self._doing is not None:
+            doing, self._doing = self._doing, None
+            await doing
+
+    # --- computing ---------------------------------------------------------------------------------------------------
+
+    async def _next(self) -> Work | None:
+        """The next work, as soon as there is something to do; None when the lane is closed."""
+        while not self._closing:
+            if self._doing is not None and self._doing.done():
+                await self._finish_doing()  # a failure must not wait for the next work
+            work = self._compute()
+            if work is not None:
+                return work
+            self._wake.clear()
+            if not (self._inbox or self._tick_due or self._closing):
+                await self._wake.wait()
+        return None
+
+    def _compute(self) -> Work | None:
+        if isinstance(self.task, Task) and self.task.backlog:
+            return self._tick()
+        if self._inbox:
+            return self._process()
+        if self._tick_due:
+            self._tick_due = False
+            return self._tick()
+        return None
+
+    def _process(self) -> Work | None:
+        """One slice of the first batch."""
+        batch = self._inbox[0]
+        records = batch.records[self._taken : self._taken + self._slice]
+        self._taken += len(records)
+        caught_up = False
+        if self._taken >= len(batch.records):
+            caught_up = self._end_batch(batch)
+        if not records:
+            return None
+        began = time.perf_counter()
+        work = self.task.process(batch.topic, records, self._way.now(), caught_up)
+        self._adapt(len(records), time.perf_counter() - began)
+        return work
+
+    def _end_batch(self, batch: Batch) -> bool:
+        """The batch is computed; whether the topic ends with it, for now."""
+        self._inbox.popleft()
+        self._taken = 0
+        reading = self.readings[batch.topic]
+        reading.end = batch.end
+        reading.waiting -= 1
+        return reading.waiting == 0 and batch.end >= batch.highwater
+
+    def _adapt(self, records: int, seconds: float) -> None:
+        fit = int(records * SLICE_S / max(seconds, 1e-6))
+        self._slice = max(1, min(SLICE_RECORDS, fit, self._slice * 2))
+
+    def _tick(self) -> Work | None:
+        now = self._way.now()
+        caught_up = {topic for topic, reading in self.readings.items() if self._caught_up(topic, reading, now)}
+        empty = {topic for topic in caught_up if self._way.progress(topic)[0] == 0}
+        if isinstance(self.task, Task):
+            return self.task.tick(now, caught_up, empty)
+        return self.task.tick(now, bool(caught_up), bool(empty))
+
+    def _caught_up(self, topic: str, reading: Reading, now: int) -> bool:
+        end, told_at = self._way.progress(topic)
+        return reading.waiting == 0 and 0 <= end <= reading.end and now - told_at < FRESH_MS

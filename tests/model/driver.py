@@ -1,0 +1,126 @@
+"""Drives the real core over a history, and says what it published: the final truth of each transition and alert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from schemas.definition.model import Definition
+from schemas.event import Event
+from schemas.sources import canonical
+from schemas.time import parse_time
+from streams.delivery.contracts import Ok, Output, Record, Redirect
+from streams.journey.accounts import AccountsLogic
+from streams.journey.users import UsersLogic
+from streams.replay import Plant
+from tests.model.journey import Alarm, Moved
+from tests.strategies.histories import History, Turn
+
+
+@dataclass
+class Published:
+    """Everything that was published, in order, as JSON values, and what the logics counted."""
+
+    transitions: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def valid(self) -> list[dict[str, Any]]:
+        """The transitions that stand: of each id the record published last, if it is valid."""
+        newest = {t["id"]: t for t in self.transitions}
+        return [t for t in newest.values() if t["valid"]]
+
+    def moved(self) -> list[Moved]:
+        return [_moved(t) for t in self.valid()]
+
+    def alarms(self) -> list[Alarm]:
+        """The life of each alert that stands, by the record published last under its opening id."""
+        opened = {a["id"]: a for a in self.alerts if a["status"] == "opened"}
+        newest = {a["opens"]: a for a in self.alerts}
+        return [
+            Alarm(a["name"], a["entity"], _ms(opened[key]["at"]), _ms(a["at"]) if a["status"] == "resolved" else None)
+            for key, a in newest.items()
+            if a["status"] != "retracted"
+        ]
+
+
+class Driven:
+    """Users and accounts of a definition in memory, fed through the same `read` that the engine uses."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.users = Plant(UsersLogic(definition, {"input": "canonical"}))
+        self.accounts = Plant(AccountsLogic(definition)) if definition.account is not None else None
+        self.published = Published()
+        self._read = 0
+
+    def turn(self, turn: Turn) -> None:
+        if turn.reload:
+            for plant in (self.users, self.accounts):
+                if plant is not None:
+                    reload(plant)
+        inputs: list[Ok] = []
+        outputs: list[Output] = []
+        for event in turn.events:
+            self._event(event, inputs, outputs)
+        outputs += self.users.feed(inputs, turn.until)
+        members = [self._publish(output) for output in outputs]
+        if self.accounts is not None:
+            for output in self.accounts.feed([ok for found in members for ok in found], turn.until):
+                self._publish(output)
+
+    def _event(self, event: Event, inputs: list[Ok], outputs: list[Output]) -> None:
+        record = Record("input", 0, self._read, 0, None, canonical.encode(event))
+        self._read += 1
+        for outcome in self.users.logic.read(record):
+            match outcome:
+                case Ok():
+                    inputs.append(outcome)
+                case Redirect(output):
+                    outputs.append(output)
+                case _:
+                    raise AssertionError(f"{event} was not read: {outcome}")
+
+    def _publish(self, output: Output) -> list[Ok]:
+        """Keep what is published; what is for an account is its input."""
+        if output.topic == "members":
+            assert self.accounts is not None
+            read = self.accounts.logic.read(Record("members", 0, 0, 0, output.key, output.value))
+            return [outcome for outcome in read if isinstance(outcome, Ok)]
+        if output.topic.startswith("transitions"):
+            self.published.transitions.append(orjson.loads(output.value or b""))
+        elif output.topic == "alerts":
+            self.published.alerts.append(orjson.loads(output.value or b""))
+        return []
+
+
+def reload(plant: Plant) -> None:
+    """Every entity to bytes and back, as a restart does."""
+    for key, entity in plant.entities.items():
+        plant.entities[key] = plant.logic.load(key, plant.logic.dump(entity))
+
+
+def drive(definition: Definition, history: History) -> Published:
+    """All turns of a history through the core."""
+    driven = Driven(definition)
+    for turn in history.turns:
+        driven.turn(turn)
+    for plant in (driven.users, driven.accounts):
+        if plant is not None:
+            driven.published.counts.update(plant.logic.counts)
+    return driven.published
+
+
+def _ms(text: str) -> int:
+    at = parse_time(text)
+    assert at is not None
+    return at
+
+
+def _moved(t: dict[str, Any]) -> Moved:
+    ((kind, what),) = t["cause"].items()
+    return Moved(
+        t["kind"], t["entity"], t["account"], t["machine"], t["from"], t["to"], t["name"], t["label"], _ms(t["at"]),
+        t["dwell_s"], (kind, _ms(what) if kind == "timer" else what), tuple(t["signals"]),
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""What a measure is worth at an instant: computed from every input so far, as its sentence in the language says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from schemas.definition.model import Definition, EntityDefinition, Measure, MemberFilter
+from schemas.event import Event
+from schemas.member import MemberFacts
+from schemas.time import parse_time
+from tests.model.reading import at_path, day_of, selected
+
+DAY = 86_400_000
+Value = float | str | bool | None
+
+
+class Input(NamedTuple):
+    """An event, or a member's facts; inputs are folded in (t, id) order."""
+
+    t: int
+    id: str
+    event: Event | None = None
+    facts: MemberFacts | None = None
+    of: frozenset[str] = frozenset()  # the selections that the event belongs to
+
+    @classmethod
+    def happened(cls, definition: Definition, event: Event) -> Input:
+        return cls(event.at, event.id, event, None, selected(definition, event))
+
+    @classmethod
+    def told(cls, facts: MemberFacts) -> Input:
+        return cls(facts.at, facts.id, None, facts)
+
+
+@dataclass
+class Standing:
+    """A member of an account by its newest facts, active on the newest day that any of them said."""
+
+    facts: MemberFacts
+    day: int | None
+
+
+@dataclass
+class Past:
+    """All inputs of an entity so far, oldest first, since its life began."""
+
+    definition: Definition
+    entity: EntityDefinition
+    inputs: list[Input] = field(default_factory=list)
+    _known: dict[tuple[int, int, str], Value] = field(default_factory=dict)
+
+    def day(self, at: int) -> int:
+        return day_of(self.definition.clock.timezone, at)
+
+    def measure(self, name: str) -> Measure:
+        return next(m for m in self.entity.measures if m.name == name)
+
+    def value(self, name: str, now: int) -> Value:
+        """A measure's value at an instant; None is unknown. Only inputs and days change it: once a day is enough."""
+        key = (len(self.inputs), self.day(now), name)
+        if key not in self._known:
+            self._known[key] = self._computed(self.measure(name), now)
+        return self._known[key]
+
+    def _computed(self, m: Measure, now: int) -> Value:
+        value = _BY_KIND[m.kind](self, m, now)
+        return self.value(m.fallback, now) if value is None and m.fallback is not None else value
+
+    # --- which inputs count ------------------------------------------------------------------------------------------
+
+    def hits(self, m: Measure, now: int) -> list[Input]:
+        """The inputs that a measure looks at, inside its window or after its flag rose."""
+        found = [(n, i) for n, i in enumerate(self.inputs) if m.of in i.of]
+        if m.since is not None:
+            rose = self.rise(m.since)
+            found = [(n, i) for n, i in found if rose is not None and n >= rose]
+        if m.within is not None:
+            oldest = self.day(now) - m.within // DAY + 1
+            found = [(n, i) for n, i in found if self.day(i.t) >= oldest]
+        return [i for _, i in found]
+
+    def values(self, m: Measure, now: int) -> list[Any]:
+        found = [at_path(i.event, m.path) for i in self.hits(m, now) if i.event is not None]
+        return [value for value in found if value is not None]
+
+    def _flag(self, name: str) -> tuple[bool, int | None]:
+        """Whether a flag is up, and the position of the input that raised it last."""
+        m, up, rose = self.measure(name), False, None
+        for n, i in enumerate(self.inputs):
+            if i.of & set(m.clear):
+                up = False
+            elif i.of & set(m.sets or (m.of,)) and not up:
+                up, rose = True, n
+        return up, rose
+
+    def rise(self, name: str) -> int | None:
+        return self._flag(name)[1]
+
+    def up_since(self, name: str) -> int | None:
+        """When a flag that is up was raised, ms; None while it is down."""
+        up, rose = self._flag(name)
+        return self.inputs[rose].t if up and rose is not None else None
+
+    def last_activity(self) -> Input | None:
+        """The newest input that counts as activity: of an account, facts that say on which day a member was active."""
+        name = self.entity.activity
+        if name == "members":
+            active = [i for i in self.inputs if i.facts is not None and i.facts.active_day is not None]
+        else:
+            active = [i for i in self.inputs if name in i.of]
+        return active[-1] if active else None
+
+    def members(self) -> dict[str, Standing]:
+        found: dict[str, Standing] = {}
+        for facts in (i.facts for i in self.inputs if i.facts is not None):
+            before = found[facts.user].day if facts.user in found else None
+            days = [day for day in (facts.active_day, before) if day is not None]
+            found[facts.user] = Standing(facts, max(days, default=None))
+        return found
+
+
+def _first(past: Past, m: Measure, now: int) -> Value:
+    return min((i.t for i in past.hits(m, now)), default=None)
+
+
+def _count(past: Past, m: Measure, now: int) -> Value:
+    return len(past.hits(m, now))
+
+
+def _sum(past: Past, m: Measure, now: int) -> Value:
+    return sum(value for value in past.values(m, now) if isinstance(value, int | float))
+
+
+def _distinct(past: Past, m: Measure, now: int) -> Value:
+    return min(len(set(past.values(m, now))), m.cap)
+
+
+def _latest(past: Past, m: Measure, now: int) -> Value:
+    found = past.values(m, now)
+    if not found:
+        return None
+    newest: Value = parse_time(found[-1]) if m.as_time else found[-1]
+    return newest
+
+
+def _active_days(past: Past, m: Measure, now: int) -> Value:
+    return len({past.day(i.t) for i in past.hits(m, now)})
+
+
+def _active_weeks(past: Past, m: Measure, now: int) -> Value:
+    return len({(past.day(now) - past.day(i.t)) // 7 for i in past.hits(m, now)})
+
+
+def _flag(past: Past, m: Measure, now: int) -> Value:
+    return past.up_since(m.name) is not None
+
+
+def _members(past: Past, m: Measure, now: int) -> Value:
+    wanted = m.members
+    assert wanted is not None
+    return sum(_counts(wanted, member, past.day(now)) for member in past.members().values())
+
+
+def _counts(wanted: MemberFilter, member: Standing, today: int) -> bool:
+    facts = member.facts
+    return (
+        (not wanted.stage or facts.stage in wanted.stage)
+        and (not wanted.risk or facts.risk in wanted.risk)
+        and (not wanted.level or facts.level in wanted.level)
+        and (wanted.admin is None or facts.admin == wanted.admin)
+        and (not wanted.reached or any(stage in wanted.reached for stage in facts.reached))
+        and (
+            wanted.active_within is None
+            or (member.day is not None and member.day > today - wanted.active_within // DAY)
+        )
+    )
+
+
+_BY_KIND = {
+    "first": _first, "count": _count, "sum": _sum, "distinct": _distinct, "latest": _latest,
+    "active_days": _active_days, "active_weeks": _active_weeks, "flag": _flag, "members": _members,
+}  # fmt: skip

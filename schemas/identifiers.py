@@ -12,9 +12,9 @@ LONGEST = 512
 
 PLACEHOLDERS = frozenset(
     {
-        "", "-", "--", "0", "-1", "1234567890", "none", "null", "nil", "nan", "n/a", "na", "undefined", "unknown",
+        "", "-", "--", "0", "-1", "none", "null", "nil", "nan", "n/a", "na", "undefined", "unknown",
         "anonymous", "anon", "guest", "user", "userid", "user_id", "distinct_id", "email", "id", "name", "not set",
-        "(not set)", "not_authenticated", "notauthenticated", "true", "false", "[]", "{}", "[object object]", "lmy47d",
+        "(not set)", "not_authenticated", "notauthenticated", "true", "false", "[]", "{}", "[object object]",
         "00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000",
         "ffffffff-ffff-ffff-ffff-ffffffffffff", "{{user_id}}", "{{userid}}", "{user_id}", "${user_id}", "<user_id>",
     }
@@ -38,10 +38,12 @@ def identifier(value: Any) -> str | None:
     text = value.strip()
     if len(text) > LONGEST:
         raise NotAnIdentifier(f"longer than {LONGEST} characters")
+    if "\0" in text:  # it ends a string for half of the tools that an id goes through, so two ids would become one
+        raise NotAnIdentifier("text with a NUL character in it")
     return None if text.lower() in PLACEHOLDERS else text
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0:  # NaN and infinity too
         raise NotAnIdentifier("neither text nor a whole number")
     return str(int(value))

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-
 import orjson
 
 from schemas.event import Event
@@ -26,10 +25,10 @@ from schemas.sources.reading import (
     load,
     message_id,
     nobody,
-    not_after,
     object_of,
     text_of,
     time_of,
+    too_late,
 )  # fmt: skip
 from schemas.vocabulary import PLACE_OF
 
@@ -49,30 +48,32 @@ def decode(
 
 
 def _read(message: Object, limit: int, raw: bytes | None) -> Event | Watermark:
-    at = time_of(message, "at")
+    get = message.get
+    at = time_of(get("at"), "at")
     if at is None:
         raise Refused("bad_time", "at is missing; write epoch seconds or RFC 3339")
-    get = message.get
     kind = get("type", "track")
     if kind == "watermark":
         return Watermark(at)
-    not_after(at, limit)
+    if at > limit:
+        raise too_late(at, limit)
     if kind not in _TYPES:
         choice(kind, TYPES, "type")
-    name = text_of(message, "event") or NAMES.get(kind)
+    name = text_of(get("event"), "event") or NAMES.get(kind)
     if not name:
         raise Refused("missing_name", "event is missing; write the event's name")
-    user, anonymous, account = (
-        entity_id(message, "user"), entity_id(message, "anonymous"), entity_id(message, "account"),
-    )  # fmt: skip
+    user = entity_id(get("user"), "user")
+    anonymous = entity_id(get("anonymous"), "anonymous")
+    account = entity_id(get("account"), "account")
     if user is None and anonymous is None and account is None:
         raise nobody(message, "user", "anonymous", "account")
     actor, place = get("actor"), get("place")
     return Event(
-        message_id(message, "id", raw), name, kind, at, user, anonymous, account, object_of(message, "properties"),
-        object_of(message, "traits"), "user" if actor is None else choice(actor, ACTORS, "actor"),
+        message_id(get("id"), "id", message, raw), name, kind, at, user, anonymous, account,
+        object_of(get("properties"), "properties"), object_of(get("traits"), "traits"),
+        "user" if actor is None else choice(actor, ACTORS, "actor"),
         PLACE_OF.get(name, "product") if place is None else choice(place, PLACES, "place"),
-        time_of(message, "received_at"), text_of(message, "source") or "canonical",
+        time_of(get("received_at"), "received_at"), text_of(get("source"), "source") or "canonical",
     )  # fmt: skip
 
 

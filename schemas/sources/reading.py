@@ -80,17 +80,16 @@ def latest(timestamp: int, max_future: int | None) -> int:
     return NEVER if max_future is None or timestamp <= 0 else timestamp + max_future
 
 
-def not_after(at: int, limit: int) -> int:
-    if at > limit:
-        raise Refused("future", f"{(at - limit) // 1000} s later than the record's timestamp allows")
-    return at
+def too_late(at: int, limit: int) -> Refused:
+    return Refused("future", f"{(at - limit) // 1000} s later than the record's timestamp allows")
 
 
-def entity_id(message: Object, name: str) -> str | None:
+# Each getter takes what the field holds and the field's name, which it only needs for the message of a refusal: the
+# caller looks the value up itself, as that is half of the cost.
+
+
+def entity_id(value: Any, name: str) -> str | None:
     """The identifier in a field; None where it is missing or a placeholder."""
-    value = message.get(name)
-    if value is None:
-        return None
     try:
         return identifier(value)
     except NotAnIdentifier as error:
@@ -105,29 +104,26 @@ def nobody(message: Object, *names: str) -> Refused:
     return Refused("missing_entity", f"none of {', '.join(names)} is given")
 
 
-def object_of(message: Object, name: str) -> Object:
+def object_of(value: Any, name: str) -> Object:
     """The object in a field; a new empty one where it is missing."""
-    value = message.get(name)
+    if type(value) is dict:
+        return cast(Object, value)
     if value is None:
         return {}
-    if type(value) is not dict:
-        raise Refused("wrong_type", f"{name} is {kind_of(value)}; write an object")
-    return cast(Object, value)
+    raise Refused("wrong_type", f"{name} is {kind_of(value)}; write an object")
 
 
-def text_of(message: Object, name: str) -> str:
+def text_of(value: Any, name: str) -> str:
     """The text in a field without the space around it; empty where it is missing."""
-    value = message.get(name)
+    if type(value) is str:
+        return value.strip()
     if value is None:
         return ""
-    if type(value) is not str:
-        raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text")
-    return value.strip()
+    raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text")
 
 
-def time_of(message: Object, name: str) -> int | None:
+def time_of(value: Any, name: str) -> int | None:
     """The time in a field in ms; None where it is missing."""
-    value = message.get(name)
     if value is None:
         return None
     at = parse_time(value)
@@ -152,12 +148,11 @@ def _shown(value: Any) -> str:
     return repr(value)[:60] if isinstance(value, (str, int, float)) else kind_of(value)
 
 
-def message_id(message: Object, name: str, raw: bytes | None) -> str:
+def message_id(value: Any, name: str, message: Object, raw: bytes | None) -> str:
     """The event's id; where the source gives none, a hash of its bytes: the same bytes are the same event.
 
     `raw`: the record's value, None for an item of a batch, which is then hashed by itself.
     """
-    value = message.get(name)
     if type(value) is str and value:
         return value
     if value is None or value == "":

@@ -3,7 +3,7 @@
 After Segment's spec (common fields, group, alias, B2B SaaS). RudderStack's records have the same shape.
 
 - time: `timestamp`, which Segment has already corrected for the clock of the device; else originalTimestamp corrected
-  the same way, receivedAt - (sentAt - originalTimestamp); else originalTimestamp; else receivedAt
+  the same way, receivedAt - (sentAt - originalTimestamp); else originalTimestamp; else receivedAt; else sentAt
 - account: `groupId` of a group call, `context.groupId` of every other
 - place: `context.place` where it is one of ours; else product for a page that a known user saw and website for other
   pages; else what the vocabulary says of the event's name; else product. `context.actor` likewise, else user
@@ -28,12 +28,13 @@ from schemas.sources.reading import (
     load,
     message_id,
     nobody,
-    not_after,
     object_of,
     text_of,
     time_of,
+    too_late,
     within,
 )  # fmt: skip
+from schemas.time import parse_time
 from schemas.vocabulary import PLACE_OF
 
 _ALONE: Object = {}
@@ -74,74 +75,76 @@ def _item(message: Any, envelope: Object, limit: int) -> Event | Failure:
 
 
 def _event(message: Object, envelope: Object, limit: int, raw: bytes | None) -> Event:
-    kind: Any = message.get("type")
+    get = message.get
+    kind: Any = get("type")
     if kind not in _TYPES:
         choice(kind, TYPES, "type")
-    event_id = message_id(message, "messageId", raw)
-    at, received_at = _times(message, envelope)
-    not_after(at, limit)
-    context = object_of(message if "context" in message else envelope, "context")
-    name = text_of(message, "event") if kind == "track" else NAMES[kind]
+    event_id = message_id(get("messageId"), "messageId", message, raw)
+    at = parse_time(get("timestamp")) or _other_time(message, envelope)
+    if at > limit:
+        raise too_late(at, limit)
+    context = object_of(get("context") or envelope.get("context"), "context")
+    name = text_of(get("event"), "event") if kind == "track" else NAMES[kind]
     if not name:
         raise Refused("missing_name", "event is missing; a track call needs the event's name")
-    user, anonymous = entity_id(message, "userId"), entity_id(message, "anonymousId")
-    account = _account(message, context, kind)
+    user, anonymous = entity_id(get("userId"), "userId"), entity_id(get("anonymousId"), "anonymousId")
+    account = _group(message, context) if kind == "group" else entity_id(context.get("groupId"), "context.groupId")
     if user is None and anonymous is None and account is None:
         raise nobody(message, "userId", "anonymousId")
-    properties, traits = _contents(message, context, kind)
+    properties = object_of(get("properties"), "properties")
+    if kind == "identify" or kind == "group":
+        traits = object_of(get("traits"), "traits")
+    else:
+        traits = object_of(context.get("traits"), "context.traits")
+        if kind != "track":
+            _complete(properties, message, kind, user)
+    received = get("receivedAt") or envelope.get("receivedAt")
     return Event(
         event_id, name, kind, at, user, anonymous, account, properties, traits, _actor(context),
-        _place(context, name, user), received_at, "segment",
+        _place(context, name, user), None if received is None else time_of(received, "receivedAt"), "segment",
     )  # fmt: skip
 
 
 _TYPES = ("track", "page", "identify", "screen", "group", "alias")  # most frequent first; `in` must not hash a list
 
 
-def _times(message: Object, envelope: Object) -> tuple[int, int | None]:
-    """(event time, time of receipt) in ms."""
-    received = time_of(message if "receivedAt" in message else envelope, "receivedAt")
-    at = time_of(message, "timestamp")
-    if at is not None:
-        return at, received
-    original = time_of(message, "originalTimestamp")
-    sent = time_of(message if "sentAt" in message else envelope, "sentAt")
+def _other_time(message: Object, envelope: Object) -> int:
+    """The event time of a message without a readable `timestamp`, in ms."""
+    if message.get("timestamp") is not None:
+        time_of(
+            message["timestamp"], "timestamp"
+        )  # raises: a time that was told and is wrong is not replaced by another
+    original, sent, received = (
+        time_of(message.get(name) or envelope.get(name), name) for name in ("originalTimestamp", "sentAt", "receivedAt")
+    )
     if original is not None and sent is not None and received is not None:
-        return within(received - (sent - original), "the corrected originalTimestamp"), received
-    at = original if original is not None else received
+        return within(received - (sent - original), "the corrected originalTimestamp")
+    at = original or received or sent
     if at is None:
-        raise Refused("bad_time", "timestamp is missing, and so are originalTimestamp and receivedAt")
-    return at, received
+        raise Refused("bad_time", "timestamp is missing, and so are originalTimestamp, receivedAt and sentAt")
+    return at
 
 
-def _account(message: Object, context: Object, kind: str) -> str | None:
-    if kind != "group":
-        return entity_id(context, "groupId") if "groupId" in context else None
-    account = entity_id(message, "groupId")
-    if account is None:
-        account = entity_id(context, "groupId")
+def _group(message: Object, context: Object) -> str:
+    """The account of a group call, without which it says nothing."""
+    account = entity_id(message.get("groupId"), "groupId") or entity_id(context.get("groupId"), "context.groupId")
     if account is None:
         raise nobody(message, "groupId")
     return account
 
 
-def _contents(message: Object, context: Object, kind: str) -> tuple[Object, Object]:
-    """(properties, traits): traits are the user's, of a group call the account's."""
-    if kind == "track":
-        return object_of(message, "properties"), object_of(context, "traits")
-    if kind == "identify" or kind == "group":
-        return {}, object_of(message, "traits")
-    properties = object_of(message, "properties")
-    if kind == "alias":
-        previous = entity_id(message, "previousId")
-        if previous is None:
-            raise nobody(message, "previousId")
-        if entity_id(message, "userId") is None:
-            raise nobody(message, "userId")
-        properties["previous_id"] = previous
-    elif message.get("name") is not None:
-        properties.setdefault("name", message["name"])
-    return properties, object_of(context, "traits")
+def _complete(properties: Object, message: Object, kind: str, user: str | None) -> None:
+    """What page, screen and alias calls say beside their properties, put there."""
+    if kind != "alias":
+        if message.get("name") is not None:
+            properties.setdefault("name", message["name"])
+        return
+    previous = entity_id(message.get("previousId"), "previousId")
+    if previous is None:
+        raise nobody(message, "previousId")
+    if user is None:
+        raise nobody(message, "userId")
+    properties["previous_id"] = previous
 
 
 def _actor(context: Object) -> Actor:

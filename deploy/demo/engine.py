@@ -24,10 +24,11 @@ class Plan(NamedTuple):
     keyed_by: str | None = None
     partitions: int = 4
     metrics_port: int = 0
+    topic: str | None = None
 
     @property
     def source_topic(self) -> str:
-        return f"{self.prefix}source"
+        return self.topic or f"{self.prefix}source"
 
     def write(self, name: str = "settings.toml") -> Path:
         """The settings file of this run."""
@@ -74,6 +75,12 @@ class Process:
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self._guarded = Guarded(command, self.log, env={"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **self._env})
         return self
+
+    @property
+    def pid(self) -> int:
+        """Of the guard, whose only child it is."""
+        assert self._guarded is not None, "start() comes first"
+        return self._guarded.pid
 
     def ended(self) -> int | None:
         """Its exit status, None while it runs or before it was started."""

@@ -55,7 +55,9 @@ async def follow_users(events: faust.Stream[dict[str, Any]]) -> None:
         at = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
         day = int(at // DAY)
         for before, after in advance(state, event, day):
-            await transitions.send(key=name, value={"entity": name, "from": before, "to": after, "at": at})
+            await transitions.send(
+                key=name, value={"kind": "user", "entity": name, "from": before, "to": after, "at": at}
+            )
         account = (event.get("context") or {}).get("groupId") or event.get("groupId")
         status = [account, day, state["stage"]]
         if account and status != state["told"]:
@@ -118,6 +120,7 @@ async def follow_accounts(facts: faust.Stream[dict[str, Any]]) -> None:
         if state["stage"] is None:
             state["stage"] = "awareness"
             await transitions.send(
-                key=name, value={"entity": name, "from": None, "to": "awareness", "at": fact["day"] * DAY}
+                key=name,
+                value={"kind": "account", "entity": name, "from": None, "to": "awareness", "at": fact["day"] * DAY},
             )
         accounts[name] = state

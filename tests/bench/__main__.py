@@ -1,0 +1,224 @@
+"""`make bench`: our engine against idiomatic Faust, the same events, the same broker, the same run. Prints, and fails on unequal outputs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import psutil
+from aiokafka import AIOKafkaProducer
+
+from deploy.demo.engine import Plan, Process
+from deploy.demo.generator import segment_events
+from deploy.demo.watch import Groups
+from deploy.local.kafka import LocalKafka
+from deploy.local.process import Guarded
+from streams.worker import run_topics
+from tests.bench.outputs import baseline_stages, entity_bytes, our_stages
+
+SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
+PARTITIONS = 4
+BROKEN = 2_000
+"""Events/s below which a baseline counts as broken, not as beaten."""
+
+
+class Run(NamedTuple):
+    """One measured run: events/s, CPU seconds per million events, peak memory in MiB."""
+
+    rate: float
+    cpu: float
+    memory: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument(
+        "--small", type=int, default=100_000, help="events of the baseline's topic; outputs are compared on it"
+    )
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--accounts", type=int, default=5_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--skew", choices=("mild", "zipf"), default="mild")
+    given = parser.parse_args()
+    with LocalKafka(say=print) as kafka, tempfile.TemporaryDirectory(prefix="journeys-bench-") as folder:
+        return asyncio.run(Bench(kafka.bootstrap, Path(folder), given).run())
+
+
+class Bench:
+    """The whole comparison on one broker."""
+
+    def __init__(self, kafka: str, folder: Path, given: argparse.Namespace) -> None:
+        self._kafka = kafka
+        self._folder = folder
+        self._given = given
+
+    async def run(self) -> int:
+        given = self._given
+        print(
+            f"{given.events:,} Segment-shaped events of {given.users:,} users in {given.accounts:,} accounts, {given.skew} skew"
+        )
+        await self._fill("bench-large", given.events, given.users)
+        await self._fill("bench-small", given.small, max(1, given.users * given.small // given.events))
+        ours = [await self._ours(f"ours{n}.", "bench-large", given.events) for n in range(given.runs)]
+        base = [await self._baseline(f"base{n}", given.small) for n in range(given.runs)]
+        await self._ours("oursmall.", "bench-small", given.small)
+        equal = await self._compare(f"base{given.runs - 1}")
+        await self._entities("ours0.")
+        return self._report(ours, base, equal)
+
+    async def _fill(self, topic: str, events: int, users: int) -> None:
+        plan = self._plan(f"{topic}.", topic)
+        if run_topics(plan.write(f"{topic}.toml"), apply=True, with_sources=PARTITIONS, quiet=True):
+            raise SystemExit("bench: the topics could not be created")
+        began = time.monotonic()
+        producer = AIOKafkaProducer(bootstrap_servers=self._kafka, linger_ms=20, max_batch_size=512 * 1024)
+        await producer.start()
+        size = 0
+        for key, value in segment_events(events, users, self._given.accounts, seed=1, skew=self._given.skew):
+            await producer.send(topic, value=value, key=key)
+            size += len(value)
+        await producer.flush()
+        await producer.stop()
+        print(
+            f"filled {topic}: {events:,} events of {size / events:.0f} bytes in {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+
+    def _plan(self, prefix: str, topic: str) -> Plan:
+        return Plan(
+            self._folder,
+            prefix,
+            self._kafka,
+            "http://127.0.0.1:1",
+            "none",
+            SAAS,
+            "segment",
+            "user",
+            PARTITIONS,
+            topic=topic,
+        )
+
+    async def _ours(self, prefix: str, topic: str, events: int) -> Run:
+        plan = self._plan(prefix, topic)
+        settings = plan.write(f"{prefix}toml")
+        if run_topics(settings, apply=True, with_sources=0, quiet=True):
+            raise SystemExit("bench: the topics could not be created")
+        process = Process("worker", settings, self._folder / f"{prefix}log").start()
+        try:
+            topics = [topic, f"{prefix}members"]
+            run = await self._measure(f"{prefix}engine", topics, events, process.pid, process.ended, process.tail)
+        finally:
+            process.stop()
+        print(
+            f"  ours   {prefix:<10} {run.rate:>9,.0f} events/s  {run.cpu:5.1f} CPU-s/M  {run.memory:6.0f} MiB",
+            flush=True,
+        )
+        return run
+
+    async def _baseline(self, name: str, events: int) -> Run:
+        log = self._folder / f"{name}.log"
+        env = {
+            "BENCH_APP": name, "BENCH_KAFKA": self._kafka, "BENCH_SOURCE": "bench-small",
+            "BENCH_PARTITIONS": str(PARTITIONS), "PYTHONPATH": str(Path(__file__).parents[2]),
+        }  # fmt: skip
+        command = [
+            sys.executable, "-m", "faust", "-A", "tests.bench.idiomatic", "--datadir", str(self._folder / name), "worker",
+            "--without-web", "-l", "warning",
+        ]  # fmt: skip
+        worker = Guarded(command, log, env={**os.environ, **env})
+        try:
+            topics = ["bench-small", f"{name}-members"]
+            run = await self._measure(
+                name, topics, events, worker.pid, worker.ended, lambda: "\n".join(log.read_text().splitlines()[-30:])
+            )
+        finally:
+            worker.stop()
+        print(
+            f"  Faust  {name:<10} {run.rate:>9,.0f} events/s  {run.cpu:5.1f} CPU-s/M  {run.memory:6.0f} MiB", flush=True
+        )
+        return run
+
+    async def _measure(
+        self,
+        group: str,
+        topics: list[str],
+        events: int,
+        pid: int,
+        ended: Callable[[], int | None],
+        tail: Callable[[], str],
+    ) -> Run:
+        """From the first commit on the source until every source record and every re-keyed one is committed."""
+        first: tuple[float, int, float] | None = None
+        memory = 0.0
+        async with Groups(self._kafka) as groups:
+            while True:
+                if ended() is not None:
+                    raise SystemExit(f"bench: the worker ended with {ended()}:\n{tail()}")
+                lag = await groups.lag(group, topics[:1])
+                now, done = time.monotonic(), events - lag
+                cpu, resident = _usage(pid)
+                memory = max(memory, resident)
+                if first is None and done > 0:
+                    first = (now, done, cpu)
+                if first is not None and lag <= 0 and await groups.lag(group, topics) <= 8:  # a heartbeat or two
+                    # One commit can hold everything where a run is short: then the start itself is the first point.
+                    began, before, used = first
+                    return Run(
+                        (events - before) / max(now - began, 1e-9), (cpu - used) / (events - before) * 1e6, memory
+                    )
+                await asyncio.sleep(0.1)
+
+    async def _compare(self, base: str) -> bool:
+        theirs = await baseline_stages(self._kafka, f"{base}-transitions")
+        ours = await our_stages(self._kafka, "oursmall.transitions.user")
+        missing, extra = theirs - ours, ours - theirs
+        print(f"stage changes on the small topic: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
+        for label, found in (("only Faust's", missing), ("only ours", extra)):
+            if found:
+                print(f"  {label}: {len(found):,}, e.g. {sorted(found, key=str)[:3]}")
+        return not missing and not extra and bool(theirs)
+
+    async def _entities(self, prefix: str) -> None:
+        for kind in ("users", "accounts"):
+            found = await entity_bytes(self._kafka, f"{prefix}{kind}-changelog", SAAS, kind)
+            print(
+                f"  {kind:<9} {found.records:>9,} changelog records, {found.bytes:5.0f} bytes and {found.us:4.1f} µs each"
+            )
+
+    def _report(self, ours: list[Run], base: list[Run], equal: bool) -> int:
+        our_rate, base_rate = median(r.rate for r in ours), median(r.rate for r in base)
+        print(f"\nmedian of {len(ours)}: ours {our_rate:,.0f} events/s, idiomatic Faust {base_rate:,.0f} events/s")
+        print(
+            f"ratio {our_rate / base_rate:.1f}; CPU-s per million {median(r.cpu for r in ours):.1f} : {median(r.cpu for r in base):.1f}"
+        )
+        if not equal:
+            print("bench: FAILED, the outputs differ")
+            return 1
+        if base_rate < BROKEN:
+            print(f"bench: the baseline is below {BROKEN:,} events/s and counts as broken: this is no win")
+            return 1
+        print("bench: done, outputs equal")
+        return 0
+
+
+def _usage(pid: int) -> tuple[float, float]:
+    """CPU seconds and resident MiB of the guarded command, the guard's only child."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        times = [child.cpu_times() for child in children]
+        return sum(t.user + t.system for t in times), sum(child.memory_info().rss for child in children) / 2**20
+    except psutil.Error:
+        return 0.0, 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DATA   ?=
+RESOLVE = --generate-hashes --universal --python-version 3.11 --no-header --quiet
 export PYTHONUNBUFFERED := 1
 
 help:  ## list the targets
@@ -43,7 +44,10 @@ simulate: setup  ## the delivery simulation over many more seeds than `make test
 	@$(BIN)/python -m tests.simulation --seeds 20000
 
 lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
-	@$(BIN)/python -m pip install --quiet uv && $(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev --generate-hashes --universal --python-version 3.11 --no-header --quiet -o requirements/lock.txt
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
+	@$(BIN)/uv pip compile pyproject.toml -c requirements/lock.txt $(RESOLVE) -o requirements/runtime.txt
+	@echo "lock: wrote requirements/lock.txt (all) and requirements/runtime.txt (the image)"
 
 clean:  ## remove what the build made
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +

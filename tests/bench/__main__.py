@@ -1,4 +1,4 @@
-"""`make bench`: our engine against idiomatic Faust, the same events, the same broker, the same run. Prints, and fails on unequal outputs."""
+"""`make bench`: our engine against idiomatic Faust, the same events, broker and run. Fails on unequal outputs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import psutil
 from aiokafka import AIOKafkaProducer
+from deploy.demo.generator import segment_events
+from streams.worker import run_topics
 
 from deploy.demo.engine import Plan, Process
-from deploy.demo.generator import segment_events
 from deploy.demo.watch import Groups
 from deploy.local.kafka import LocalKafka
 from deploy.local.process import Guarded
-from streams.worker import run_topics
 from tests.bench.outputs import baseline_stages, entity_bytes, our_stages
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"

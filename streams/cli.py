@@ -43,7 +43,7 @@ def definition_at(path: Path) -> Definition:
 
     shipped = Path(__file__).parent.parent / "schemas" / "definitions" / f"{path}.yaml"
     found = shipped if not path.exists() and shipped.exists() else path
-    if not found.exists():
+    if not found.is_file():
         raise fail(f"there is no definition {path}; shipped ones are saas and community")
     try:
         return load(found)
@@ -57,10 +57,33 @@ def moment(text: str | None) -> int | None:
 
     if text is None:
         return None
-    at = parse_time(float(text) if text.replace(".", "", 1).isdigit() else text)
+    at = parse_time(float(text) if text.replace(".", "", 1).isdecimal() else text)
     if at is None:
         raise fail(f"--until {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
     return at
+
+
+def records_at(path: Path, what: str) -> list[bytes]:
+    """The lines of a file named on the command line."""
+    from streams.replay import Unreadable, lines_of
+
+    if not path.is_file():
+        raise fail(f"there is no {what} {path}")
+    try:
+        return list(lines_of(path))
+    except Unreadable as problem:
+        raise fail(str(problem)) from None
+
+
+def known_source(name: str) -> str:
+    """The name of a source that there is a decoder for."""
+    from schemas.sources import decoder
+
+    try:
+        decoder(name)
+    except ValueError as problem:
+        raise fail(str(problem)) from None
+    return name
 
 
 @app.command()
@@ -157,7 +180,6 @@ def validate(
     """Check a definition in itself, and against a sample of the data it is meant for."""
     from schemas.definition.check import check
     from streams.commands.against import against as hold
-    from streams.replay import lines_of
 
     found = definition_at(definition)
     warnings = check(found)
@@ -168,9 +190,7 @@ def validate(
     )
     if against is None:
         return
-    if not against.exists():
-        raise fail(f"there is no sample {against}")
-    report = hold(found, list(lines_of(against)), source, moment(until))
+    report = hold(found, records_at(against, "sample"), known_source(source), moment(until))
     table = Table(show_header=False, box=None)
     for label, value in report.figures:
         table.add_row(label, value)
@@ -194,12 +214,9 @@ def init(
     """Propose a definition matched to a sample of your data."""
     from streams.commands.init import propose
     from streams.commands.sample import guess, look
-    from streams.replay import lines_of
 
-    if not sample.exists():
-        raise fail(f"there is no sample {sample}")
-    lines = list(lines_of(sample))
-    chosen = source or guess(lines[:1000])
+    lines = records_at(sample, "sample")
+    chosen = known_source(source) if source else guess(lines[:1000])
     base = definition_at(Path(template))
     text = propose(base.text, base, look(lines, chosen), chosen)
     if out is None:
@@ -221,12 +238,18 @@ def replay(
 ) -> None:
     """Run a file through the same core without Kafka and write what it would have published."""
     from streams.commands.progress import counting
-    from streams.replay import replay_to
+    from streams.replay import Unreadable, replay_to
 
-    if not input.exists():
+    if not input.is_file():
         raise fail(f"there is no input {input}")
-    with counting(input, errors) as tick:
-        told = replay_to(input, source, definition_at(definition), out, moment(until), tick)
+    if out.exists() and not out.is_dir():
+        raise fail(f"{out} is a file; choose a folder for --out")
+    found, end = definition_at(definition), moment(until)
+    try:
+        with counting(input, errors) as tick:
+            told = replay_to(input, known_source(source), found, out, end, tick)
+    except Unreadable as problem:
+        raise fail(str(problem)) from None
     published = sum(n for topic, n in told["published"].items() if topic.startswith("transitions"))
     dead = sum(told["dead_letters"].values())
     console.print(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import gzip
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from schemas.deadletter import DeadLetter
 from schemas.definition.model import Definition
 from schemas.time import rfc3339
-from streams.delivery.contracts import NEVER, NOTHING_YET, Clocked, Dead, Drop, Ok, Output, Record, Redirect
+from streams.delivery.contracts import NEVER, NOTHING_YET, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
+from streams.delivery.dead import dead_letter
+from streams.delivery.inbox import heaviest
 from streams.journey.accounts import AccountsLogic
 from streams.journey.timeline import Entity
 from streams.journey.users import UsersLogic
@@ -83,22 +88,40 @@ class Plant:
 
 @dataclass
 class Replayed:
-    """What a replay came to. `outputs` are kept only where they are not written elsewhere."""
+    """What a replay came to. Each record read is one of ok, dropped and dead, whatever number of events it held.
+
+    `events` counts inputs, `letters` dead letters by reason (a record of many items can give several), `stopped` is the
+    instant of event time at which it ended (ms).
+    """
 
     events: int = 0
     read: int = 0
     watermark: int = NOTHING_YET
     seconds: float = 0.0
     outputs: Counter[str] = field(default_factory=Counter)
+    ok: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
-    ok: int = 0
+    letters: Counter[str] = field(default_factory=Counter)
+    stopped: int = NOTHING_YET
+
+
+@dataclass
+class Taken:
+    """What a chunk of records came to, before it is folded."""
+
+    watermark: int
+    inputs: list[Ok] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
 
 
 class Replay:
     """The two plants and the way between them. `write(topic, value)` takes what is published, in order."""
 
-    def __init__(self, definition: Definition, source: str, write: Callable[[Output], None]) -> None:
+    def __init__(
+        self, definition: Definition, source: str, write: Callable[[Output], None], chunk: int = CHUNK
+    ) -> None:  # fmt: skip
+        self._chunk = chunk
         self._logic = UsersLogic(definition, {"input": source})
         self.users = Plant(self._logic)
         self.accounts = Plant(AccountsLogic(definition)) if definition.account is not None else None
@@ -109,50 +132,59 @@ class Replay:
     def run(
         self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None
     ) -> Replayed:
-        """Feed all lines, end time at `until` (or at the last event), return the counts. `tick(n)` after every n lines."""
+        """Feed all lines, end time at `until` (or at the last event), return the counts. `tick(n)` after every n lines.
+
+        What happened after `until` is dropped and counted.
+        """
         began = time.perf_counter()
-        chunk: list[bytes] = []
-        for line in lines:
-            chunk.append(line)
-            if len(chunk) >= CHUNK:
-                self._feed(chunk)
-                if tick is not None:
-                    tick(len(chunk))
-                chunk = []
-        self._feed(chunk)
-        end = self.result.watermark if until is None else until
-        self._turn([], [], max(end, self.result.watermark))
+        waiting = iter(lines)
+        while chunk := list(islice(waiting, self._chunk)):
+            self._feed(chunk, NEVER if until is None else until)
+            if tick is not None:
+                tick(len(chunk))
+        self.result.stopped = self.result.watermark if until is None else until
+        self._turn([], [], self.result.stopped)
         self.result.seconds = time.perf_counter() - began
         return self.result
 
-    def _feed(self, lines: list[bytes]) -> None:
-        result, inputs, outputs = self.result, list[Ok](), list[Output]()
-        watermark = result.watermark
+    def _feed(self, lines: list[bytes], until: int) -> None:
+        result, taken = self.result, Taken(self.result.watermark)
         for line in lines:
-            offset = result.read
+            record = Record("input", 0, result.read, _NO_TIME, None, line)
             result.read += 1
-            fine = True
-            for outcome in self._logic.read(Record("input", 0, offset, _NO_TIME, None, line)):
-                match outcome:
-                    case Ok():
-                        inputs.append(outcome)
-                        watermark = max(watermark, outcome.at)
-                    case Redirect(output, at):
-                        outputs.append(output)
-                        watermark = max(watermark, at)
-                    case Clocked(at):
-                        watermark = max(watermark, at)
-                    case Drop(reason):
-                        result.dropped[reason] += 1
-                        fine = False
-                    case Dead(reason, detail):
-                        result.dead[reason] += 1
-                        fine = False
-                        self._write(_dead(offset, line, reason, detail))
-            result.ok += fine
-        result.events += len(inputs)
-        result.watermark = watermark
-        self._turn(inputs, outputs, watermark)
+            kinds = [self._take(record, n, found, until, taken) for n, found in enumerate(self._logic.read(record))]
+            kind, reason = heaviest(kinds)
+            if kind == "dead":
+                result.dead[reason] += 1
+            elif kind == "dropped":
+                result.dropped[reason] += 1
+            else:
+                result.ok += 1
+        result.events += len(taken.inputs)
+        result.watermark = taken.watermark
+        self._turn(taken.inputs, taken.outputs, taken.watermark)
+
+    def _take(self, record: Record, n: int, outcome: Outcome, until: int, taken: Taken) -> tuple[str, str]:
+        match outcome:
+            case Clocked(at):
+                taken.watermark = max(taken.watermark, min(at, until))
+                return "clock", record.topic
+            case Ok(_, _, at) | Redirect(_, at) if at > until:
+                return "dropped", AFTER_UNTIL
+            case Ok(_, _, at):
+                taken.inputs.append(outcome)
+                taken.watermark = max(taken.watermark, at)
+                return "ok", ""
+            case Redirect(output, at, reason):
+                taken.outputs.append(output)
+                taken.watermark = max(taken.watermark, at)
+                return "redirected", reason
+            case Dead(reason):
+                self.result.letters[reason] += 1
+                self._write(dead_letter(record, record.topic, n, outcome))
+                return "dead", reason
+            case Drop(reason):
+                return "dropped", reason
 
     def _turn(self, inputs: list[Ok], direct: list[Output], until: int) -> None:
         outputs = direct + self.users.feed(inputs, until)
@@ -186,29 +218,44 @@ class Replay:
                         yield found
 
 
+AFTER_UNTIL = "after_until"
+"""Why an event was dropped that happened after the instant at which time was to end."""
+
 _NO_TIME = 0
 """A file has no broker time, so nothing in it is too far in the future."""
 
 
-def _dead(offset: int, line: bytes, reason: str, detail: str) -> Output:
-    told = {"line": offset + 1, "reason": reason, "detail": detail, "value": line.decode("utf-8", "replace")}
-    return Output("dead-letters", None, orjson.dumps(told))
+class Unreadable(ValueError):
+    """The file cannot be read to its end; the message says why."""
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a .jsonl or .jsonl.gz file, without their ends; empty lines are skipped."""
+    """The lines of a .jsonl or .jsonl.gz file, without white space around them; empty lines are skipped.
+
+    Raises Unreadable, after the lines that could be read.
+    """
     opened: Any = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rb") as file:
-        for line in file:
-            stripped = line.strip()
-            if stripped:
-                yield stripped
+    try:
+        with opened(path, "rb") as file:
+            for line in file:
+                stripped = line.strip()
+                if stripped:
+                    yield stripped
+    except (OSError, EOFError, zlib.error) as error:  # a .gz that is none, or is cut off, is an error of one of these
+        raise Unreadable(f"{path} cannot be read: {error}") from None
 
 
 _FILES = {
     "transitions.user": "transitions", "transitions.account": "transitions", "alerts": "alerts",
     "dead-letters": "dead_letters",
 }  # fmt: skip
+
+
+def _line(output: Output) -> bytes:
+    """A record as a line of its file: its JSON; of a dead letter, whose value may be any bytes, the form for files."""
+    if output.topic == "dead-letters":
+        return DeadLetter.from_record(output.key, output.value, output.headers).to_json()
+    return output.value or b"null"
 
 
 def replay_to(
@@ -222,8 +269,8 @@ def replay_to(
 
         def write(output: Output) -> None:
             name = _FILES.get(output.topic)
-            if name is not None and output.value is not None:
-                files[name].write(output.value + b"\n")
+            if name is not None:
+                files[name].write(_line(output) + b"\n")
 
         replay = Replay(definition, source, write)
         result = replay.run(lines_of(path), until, tick)
@@ -244,12 +291,11 @@ def summary(replay: Replay, result: Replayed) -> dict[str, Any]:
     by: dict[str, dict[str, int]] = {}
     for (name, label), n in sorted(counts.items()):
         by.setdefault(name, {})[label] = n
-    stopped = result.watermark
     return {
         "definition": replay.definition.name, "version": replay.definition.version, "digest": replay.definition.digest,
-        "records": result.read, "ok": result.ok, "events": result.events, "dropped": dict(result.dropped),
-        "dead_letters": dict(result.dead), "published": dict(result.outputs), "counts": by,
+        "records": result.read, "ok": result.ok, "dropped": dict(result.dropped), "dead": dict(result.dead),
+        "events": result.events, "dead_letters": dict(result.letters), "published": dict(result.outputs), "counts": by,
         "seconds": round(result.seconds, 3),
         "events_per_second": round(result.read / result.seconds) if result.seconds else 0,
-        "stopped_at": rfc3339(stopped) if stopped > NOTHING_YET else None,
+        "stopped_at": rfc3339(result.stopped) if result.stopped > NOTHING_YET else None,
     }  # fmt: skip

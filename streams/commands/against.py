@@ -87,7 +87,9 @@ def _selections(definition: Definition, counts: Counter[tuple[str, str]], sample
         if counts["matches", name]:
             continue
         near = [n for wanted in selection.names for n in get_close_matches(wanted, sample.names, 2, 0.6)]
-        hint = f"; the sample has {', '.join(dict.fromkeys(near))}" if near else "; nothing in the sample is named like it"
+        hint = (
+            f"; the sample has {', '.join(dict.fromkeys(near))}" if near else "; nothing in the sample is named like it"
+        )
         line = f" (line {selection.span.line})" if selection.span else ""
         found.append(Finding(True, f"events.{name}{line} matches no event of the sample{hint}"))
     return found
@@ -111,7 +113,9 @@ def _coverage(definition: Definition, sample: Sample, seen: Seen) -> list[Findin
     found = []
     share = len(sample.users_with_account) / len(sample.users) if sample.users else 0.0
     if definition.account is not None and share < 0.5:
-        found.append(Finding(False, f"only {share:.0%} of the users are seen with an account: account journeys see little"))
+        found.append(
+            Finding(False, f"only {share:.0%} of the users are seen with an account: account journeys see little")
+        )
     if definition.levels is not None and not sample.traits[definition.levels.trait]:
         near = get_close_matches(definition.levels.trait, sample.traits, 2, 0.4)
         hint = f"; traits seen: {', '.join(near or [name for name, _ in sample.traits.most_common(5)]) or 'none'}"

@@ -84,7 +84,8 @@ def journeys(found: Found) -> list[Journey]:
 
 def _journey(kind: str, found: Found) -> Journey:
     truth = newest(r for r in found.transitions if r["kind"] == kind)
-    valid = sorted((r for r in truth if r["valid"]), key=lambda r: (r["at"], r["seq"]))
+    # At one instant the stage comes first: what happens to risk then is mostly because of it. `seq` counts by machine.
+    valid = sorted((r for r in truth if r["valid"]), key=lambda r: (r["at"], r["machine"] != "stage", r["seq"]))
     lives = _lives(r for r in found.alerts if r["kind"] == kind)
     told = [record for life in lives for record in life if life[-1]["status"] != "retracted"]
     back = len(truth) - len(valid) + sum(life[-1]["status"] == "retracted" for life in lives)

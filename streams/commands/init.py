@@ -43,7 +43,11 @@ def _selection(names: tuple[str, ...], body: str, sample: Sample) -> str:
         return "{name: [" + ", ".join(_quoted(name) for name in sorted(found)) + "]" + others + "}"
     near = {seen for name in names for seen in get_close_matches(name, sample.names, 1, 0.6)}
     if near:
-        return "{name: [" + ", ".join(_quoted(name) for name in sorted(near)) + "]}   # TODO a guess by likeness; is it this?"
+        return (
+            "{name: ["
+            + ", ".join(_quoted(name) for name in sorted(near))
+            + "]}   # TODO a guess by likeness; is it this?"
+        )
     return "{" + body + "}   # TODO nothing like it in the sample: name yours, or take the rules that use it out"
 
 
@@ -75,7 +79,9 @@ def _bare(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z][\w $-]*", name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return (
+        name if re.fullmatch(r"[A-Za-z][\w $-]*", name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
 
 
 def _some(pairs: Iterable[tuple[str, int]]) -> str:

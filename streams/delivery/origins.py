@@ -82,11 +82,9 @@ class Origins:
 
     def _move(self, sender: bytes, watermark: int) -> None:
         before = self._watermarks.get(sender, NOTHING_YET)
-        if before == NEVER:
-            moves = watermark < NEVER  # an empty partition that is no longer empty takes part again
-        else:
-            moves = watermark > before and (watermark < NEVER or before == NOTHING_YET)  # a former owner's late NEVER
-        if moves:
+        if watermark == NEVER and before != NOTHING_YET:
+            return  # what a former owner said too late
+        if watermark > before or before == NEVER:  # an empty partition that is no longer empty takes part again
             self._watermarks[sender] = watermark
 
     def watermark(self) -> int:

@@ -96,12 +96,23 @@ class Schedule:
         for worker, lanes in old:
             for name, lane in lanes.items():
                 if owners[name] is worker and self.random.random() < 0.5:
-                    lane.generation = self.kafka.generation  # kept through the rebalance, memory and all
-                    continue
-                self._give_up(worker, name, lane)
+                    self._keep(worker, name, lane)
+                else:
+                    self._give_up(worker, name, lane)
         for name, worker in owners.items():
             if name not in worker.lanes:
                 worker.lanes[name] = Lane(*name, self.kafka, self.rules, self.random, self.play)
+
+    def _keep(self, worker: Worker, name: tuple[str, int], lane: Lane) -> None:
+        """The lane stays through the rebalance, memory and all; sometimes it claims its partition again."""
+        lane.now, lane.generation = self.now, self.kafka.generation
+        if self.random.random() < 0.5:
+            return
+        try:
+            lane.finish()
+            lane.renew()
+        except Fenced:
+            del worker.lanes[name]  # a zombie has written: its memory is not to be trusted any more
 
     def _give_up(self, worker: Worker, name: tuple[str, int], lane: Lane) -> None:
         del worker.lanes[name]

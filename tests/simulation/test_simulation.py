@@ -50,5 +50,15 @@ def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:
         for what, count in schedule.happened.items():
             seen[what] = seen.get(what, 0) + count
     print(seen)
-    for what in ("crash", "stall", "rebalance", "handover", "compaction", "fenced", "stale commit", "resent"):
+    for what in (
+        "crash",
+        "stall",
+        "rebalance",
+        "handover",
+        "renewal",
+        "compaction",
+        "fenced",
+        "stale commit",
+        "resent",
+    ):
         assert seen.get(what, 0) >= 10, (what, seen)

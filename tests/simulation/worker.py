@@ -184,6 +184,13 @@ class Lane:
             for _ in self.do(self.task.drain(self.now)):
                 pass
 
+    def renew(self) -> None:
+        """Claim again what never left us."""
+        if self.ready and self.kind != "decode":
+            changes = self.task.claim().changelog[0]
+            self.task.appended(self._log(f"{self.kind}-changelog").append(self.now, changes), len(changes))
+            self.kafka.happened["renewal"] += 1
+
 
 class Worker:
     """A process with its lanes. A stalled one does nothing; when it wakes it does not know that it was gone."""

@@ -21,10 +21,10 @@ from streams.batch.changelog import BulkReader
 from streams.batch.fetch import Batch
 from streams.batch.topic_ids import Topic
 from streams.delivery.decode_task import DecodeTask
-from streams.delivery.ledger import Ledger, Seek, Take
+from streams.delivery.ledger import Ledger, Take
 from streams.delivery.task import Fenced, Task
 from streams.graph import Graph, Stage
-from streams.lanes import NOT_FETCHED, Lane, Reading, Way, wall_ms
+from streams.lanes import NOT_FETCHED, Lane, Reading, Way
 
 log = structlog.get_logger("journeys.engine")
 
@@ -93,17 +93,13 @@ class Engine:
         """A batch has come through Faust: into its lane, if it begins where the last one ended."""
         tp = TP(batch.topic, batch.partition)
         lane = self._by_input.get(tp)
-        if lane is None or not self._open:
+        if lane is None or not self._open or batch.generation != self._ledger.generation:
             return
         expected = self._ledger.next_offset(tp)
-        if expected is not None and batch.begin > expected and batch.generation == self._ledger.generation:
-            return self._seek_back(lane, tp, expected)
-        match self._ledger.take(batch.generation, tp, batch.begin, batch.end):
-            case Take():
-                lane.put(batch)
-            case Seek(offset):
-                self._seek_back(lane, tp, offset)
-        return None
+        if expected is not None and batch.begin != expected:
+            self._seek_back(lane, tp, expected)
+        elif isinstance(self._ledger.take(batch.generation, tp, batch.begin, batch.end), Take):
+            lane.put(batch)
 
     def _seek_back(self, lane: Lane, tp: TP, offset: int) -> None:
         lane.readings[tp.topic].waiting -= 1

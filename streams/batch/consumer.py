@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from aiokafka.structs import TopicPartition
-from faust.transport.drivers import aiokafka as driver
 from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
@@ -34,7 +34,7 @@ HELD_POLL_S = 0.01
 """How soon a partition that was held back is looked at again."""
 
 
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that fetches."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -91,7 +91,7 @@ class Forgetful(dict[TP, Any]):
         pass
 
 
-class BatchConsumer(driver.Consumer):
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """A consumer of whole batches. Leader and reply topics go through as they do in Faust."""
 
     _thread: BatchConsumerThread

@@ -13,11 +13,15 @@ from streams.batch.fetch import Batch
 class Owner(Protocol):
     """Implemented by the engine and by the sink; all calls come from the main event loop."""
 
-    batched: Collection[str]
-    """Topics that are read as whole batches; every other one goes through Faust untouched."""
+    @property
+    def batched(self) -> Collection[str]:
+        """Topics that are read as whole batches; every other one goes through Faust untouched."""
+        ...
 
-    limit: int
-    """Most records of one batch."""
+    @property
+    def limit(self) -> int:
+        """Most records of one batch."""
+        ...
 
     def held(self, tp: TP) -> bool:
         """Whether nothing of this partition may be fetched now: enough of it waits."""

@@ -11,7 +11,7 @@ from faust.transport.drivers import aiokafka as driver
 from streams.batch.topic_ids import Topic, describe_topics
 
 
-class BatchProducer(driver.Producer):
+class BatchProducer(driver.Producer):  # type: ignore[misc]
     """Overrides: `_settings_extra` (idempotent without transactions), `create_topic` (topics are planned, not made)."""
 
     def _settings_extra(self) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.batch.app import BatchApp
 
 
-class BatchRecovery(Recovery):
+class BatchRecovery(Recovery):  # type: ignore[misc]
     app: BatchApp
 
     def need_recovery(self) -> bool:
@@ -41,12 +41,13 @@ class BatchRecovery(Recovery):
             await self.app.owner.take_over(self.app.batch_consumer.assignment(), generation)
 
 
-class BatchTableManager(TableManager):
+class BatchTableManager(TableManager):  # type: ignore[misc]
     """Named in the setting `TableManager`; overrides the property `recovery`."""
+
+    _recovery: BatchRecovery | None
 
     @property
     def recovery(self) -> BatchRecovery:
         if self._recovery is None:
             self._recovery = BatchRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        found: BatchRecovery = self._recovery
-        return found
+        return self._recovery

@@ -22,7 +22,7 @@ from aiokafka.protocol.types import (
 )
 
 
-class Uuid(AbstractType[bytes]):
+class Uuid(AbstractType[bytes]):  # type: ignore[misc]
     @classmethod
     def encode(cls, value: bytes) -> bytes:
         return value
@@ -32,7 +32,7 @@ class Uuid(AbstractType[bytes]):
         return data.read(16)
 
 
-class MetadataResponse_v12(Response):
+class MetadataResponse_v12(Response):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = 12
     SCHEMA = Schema(
@@ -65,7 +65,7 @@ class MetadataResponse_v12(Response):
     )  # fmt: skip
 
 
-class MetadataRequest_v12(RequestStruct):
+class MetadataRequest_v12(RequestStruct):  # type: ignore[misc]
     API_KEY = 3
     API_VERSION = 12
     FLEXIBLE_VERSION = True
@@ -81,7 +81,7 @@ class MetadataRequest_v12(RequestStruct):
     )
 
 
-class TopicsRequest(Request[MetadataRequest_v12]):
+class TopicsRequest(Request[MetadataRequest_v12]):  # type: ignore[misc]
     """Asks for these topics by name."""
 
     API_KEY = 3

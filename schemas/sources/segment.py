@@ -99,10 +99,12 @@ def _event(message: Object, envelope: Object, limit: int, raw: bytes | None) -> 
         if kind != "track":
             _complete(properties, message, kind, user)
     received = get("receivedAt") or envelope.get("receivedAt")
-    return Event(
-        event_id, name, kind, at, user, anonymous, account, properties, traits, _actor(context),
-        _place(context, name, user), None if received is None else time_of(received, "receivedAt"), "segment",
-    )  # fmt: skip
+    received_at = None if received is None else time_of(received, "receivedAt")
+    actor, place = _actor(context), _place(context, name, user)
+    return tuple.__new__(  # what Event(...) does, without its defaults: 0.3 µs of 3
+        Event,
+        (event_id, name, kind, at, user, anonymous, account, properties, traits, actor, place, received_at, "segment"),
+    )
 
 
 _TYPES = ("track", "page", "identify", "screen", "group", "alias")  # most frequent first; `in` must not hash a list

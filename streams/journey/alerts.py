@@ -1,7 +1,8 @@
 """Alerts: one open alert per name and entity, opened while a machine is in a state (or a signal holds), resolved when it is left.
 
-Kept in the state as {name: [id of the opening record or None, opened at, closed at or None, transition]}. An alert that
-would reopen within its cool-down waits for the end of it; if the reason is gone by then, nothing was ever said.
+Kept in the state as {name: [id of the opening record or None, opened at, closed at or None, transition, that record's
+values while it is open]}. An alert that would reopen within its cool-down waits for the end of it; if the reason is gone by
+then, nothing was ever said.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from streams.journey.publish import Publisher
 from streams.journey.state import State
 
 Status = Literal["opened", "resolved", "retracted"]
+
+
+Step = tuple[Alert, Alert | None]
+"""A record that opens or resolves; with one that resolves, the record that opened it."""
 
 
 class Alerts:
@@ -47,25 +52,27 @@ class Alerts:
         ]
         return min((end for end in ends if end > now), default=NEVER)
 
-    def update(self, s: State, now: int, today: int, entity: str, changes: list[Any]) -> list[Alert]:
+    def update(self, s: State, now: int, today: int, entity: str, changes: list[Any]) -> list[Step]:
         """Open and resolve what the state asks for. `changes`: what this input changed, to name the transition behind it."""
-        found = []
+        found: list[Step] = []
         for alert in self.rules:
             kept = s.alerts.get(alert.rule.name)
             inside = alert.inside(s)
             if inside and (kept is None or kept[0] is None):
                 record = self._open(s, alert, kept, now, today, entity, changes)
-                found += [record] if record else []
+                found += [(record, None)] if record else []
             elif not inside and kept is not None:
-                record = self._leave(s, alert, kept, now, today, entity, changes)
-                found += [record] if record else []
+                found += self._leave(s, alert, kept, now, today, entity, changes)
         return found
 
-    def end(self, s: State, now: int, today: int, entity: str, changes: list[Any]) -> list[Alert]:
+    def end(self, s: State, now: int, today: int, entity: str, changes: list[Any]) -> list[Step]:
         """The entity is no more: what is open resolves."""
-        kept = [(alert, s.alerts.get(alert.rule.name)) for alert in self.rules]
-        found = [self._leave(s, alert, was, now, today, entity, changes) for alert, was in kept if was is not None]
-        return [record for record in found if record is not None]
+        found: list[Step] = []
+        for alert in self.rules:
+            kept = s.alerts.get(alert.rule.name)
+            if kept is not None:
+                found += self._leave(s, alert, kept, now, today, entity, changes)
+        return found
 
     def _open(
         self,
@@ -84,21 +91,21 @@ class Alerts:
             return None
         record = self._record(s, alert, "opened", now, today, entity, behind)
         record.id = record.opens = alert_id(record)
-        s.alerts[rule.name] = [record.id, now, None, behind]
+        s.alerts[rule.name] = [record.id, now, None, behind, [getattr(record, name) for name in Alert.__slots__]]
         return record
 
     def _leave(
         self, s: State, alert: CompiledAlert, kept: list[Any], now: int, today: int, entity: str, changes: list[Any]
-    ) -> Alert | None:
-        opens, _, closed, _ = kept
+    ) -> list[Step]:
+        opens, closed = kept[0], kept[2]
         if opens is None:  # it waited for its cool-down, and the reason went away first
             s.alerts[alert.rule.name] = [None, -1, closed, None]
-            return None
+            return []
         record = self._record(s, alert, "resolved", now, today, entity, self._transition(alert, changes))
         record.opens = opens
         record.id = alert_id(record)
         s.alerts[alert.rule.name] = [None, -1, now, None]
-        return record
+        return [(record, Alert(*kept[4]))]
 
     def _transition(self, alert: CompiledAlert, changes: list[Any]) -> str | None:
         if alert.machine is None:

@@ -30,11 +30,12 @@ AWAKE = 35 * DAY
 
 
 class Change(NamedTuple):
-    """Something to publish: its id says what it is, so two folds are compared by ids."""
+    """Something to publish: its id says what it is, so two folds are compared by ids. `opening`: what an alert resolves."""
 
     kind: Literal["transition", "alert", "fact"]
     id: str
     record: Transition | Alert | MemberFacts
+    opening: Alert | None = None
 
 
 class Fact(NamedTuple):
@@ -220,8 +221,8 @@ class Fold:
         if len(self.machines) == 1 and self.signals:
             s.signals = self._holding(s, now, today)  # type: ignore[assignment]
         if self.alerts.rules and (len(out.changes) > moved or s.signals != before or self.alerts.waiting(s)):
-            for alert in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
-                out.changes.append(Change("alert", alert.id, alert))
+            for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
+                out.changes.append(Change("alert", alert.id, alert, opening))
 
     def _settle(
         self, s: State, machine: CompiledMachine, now: int, today: int, cause: dict[str, Any], out: Out
@@ -333,8 +334,8 @@ class Fold:
         evidence = [s.last_id] if s.last_id else []
         for machine in self.machines:
             self._enter(s, machine, None, None, now, today, cause, evidence, out, label="forgotten")
-        for alert in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
-            out.changes.append(Change("alert", alert.id, alert))
+        for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
+            out.changes.append(Change("alert", alert.id, alert, opening))
         s.ended, s.deadline = now, NEVER
 
 

@@ -301,7 +301,8 @@ class Timeline:
 def difference(before: list[Change], after: list[Change]) -> list[Change]:
     """What corrects one published history into another: first what never was, then what was missing."""
     old, new = {c.id for c in before}, {c.id for c in after}
-    found = [_undone(c, new) for c in before if c.id not in new]
+    gone = old - new
+    found = [_undone(c, gone) for c in before if c.id in gone]
     first: dict[str, str] = {}
     for change in found:
         if isinstance(change.record, Transition):
@@ -318,13 +319,14 @@ def difference(before: list[Change], after: list[Change]) -> list[Change]:
     return found
 
 
-def _undone(change: Change, new: set[str]) -> Change:
+def _undone(change: Change, gone: set[str]) -> Change:
     """The record that takes a published one back."""
     record = change.record
     if isinstance(record, Alert):
-        status: Status = "opened" if record.status == "resolved" and record.opens in new else "retracted"
-        undone = replace(record, status=status, origin="correction")
-        undone.id = record.opens if status == "opened" else alert_id(undone)
+        if change.opening is not None and record.opens not in gone:  # still open: its opening is the newest record again
+            return Change("alert", record.opens, replace(change.opening, origin="correction"))
+        undone = replace(record, status="retracted", origin="correction")
+        undone.id = alert_id(undone)
         return Change("alert", undone.id, undone)
     if isinstance(record, Transition):
         return Change("transition", change.id, replace(record, valid=False, origin="correction"))

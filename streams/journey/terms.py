@@ -83,7 +83,10 @@ class Terms:
         """What a hit of these selections does, flags first (a count since a flag starts again with the event that sets it)."""
         found = self._memo.get(bits)
         if found is None:
-            found = self._memo[bits] = [update for bit, update in self._updates if bits & bit]
+            found = [update for bit, update in self._updates if bits & bit]
+            cleared = {update.number for update in found if update.value is False}  # which wins over setting the same flag
+            found = [update for update in found if not (update.value is True and update.number in cleared)]
+            self._memo[bits] = found
         return found
 
     def _by_selection(self, selections: Selections, reader: Reader) -> list[tuple[int, Update]]:

@@ -19,7 +19,6 @@ from schemas.alert import Alert, alert_id
 from schemas.member import MemberFacts
 from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
-from streams.journey.alerts import Status
 from streams.journey.fold import Change, Fact, Fold, Members, Out
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -66,7 +67,7 @@ def _leftovers(definition: Definition, sample: Sample) -> list[str]:
     """The events that no selection names, most frequent first: what a journey may be missing."""
     used = {name for selection in definition.selections.values() for name in selection.names}
     left = [(name, n) for name, n in sample.names.most_common() if not any(_same(u, [name]) for u in used)]
-    return [f"# TODO not used by any selection: {name} ({n:,} times)" for name, n in left[:20]]
+    return [f"# TODO not used by any selection: {_told(name)} ({n:,} times)" for name, n in left[:20]]
 
 
 def _same(name: str, seen: Iterable[str]) -> list[str]:
@@ -78,14 +79,23 @@ def _bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off"))
+"""What some YAML reader takes for something else than text."""
+
+
 def _quoted(name: str) -> str:
-    return (
-        name if re.fullmatch(r"[A-Za-z][\w $-]*", name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+    """A name as YAML reads it back: plain where it is plainly text, else in JSON's quotes, which YAML shares."""
+    plain = re.fullmatch(r"[A-Za-z][\w $-]*[\w$]", name, re.ASCII) and name.lower() not in _WORDS
+    return name if plain else json.dumps(name, ensure_ascii=False)
 
 
 def _some(pairs: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{name} ({n:,})" for name, n in pairs)
+    return ", ".join(f"{_told(name)} ({n:,})" for name, n in pairs)
+
+
+def _told(name: str) -> str:
+    """A name inside a comment, which ends with its line."""
+    return name if name.isprintable() else json.dumps(name)
 
 
 def _share(sample: Sample) -> str:

@@ -34,7 +34,7 @@ class Sample:
         self.names[event.name] += 1
         self.places[event.place] += 1
         self.properties.update(f"{event.name}.{key}" for key in event.properties)
-        (self.account_traits if event.type == "group" else self.traits).update(event.traits)
+        (self.account_traits if event.type == "group" else self.traits).update(event.traits.keys())
         self.first = event.at if self.first is None else min(self.first, event.at)
         self.last = event.at if self.last is None else max(self.last, event.at)
         if event.account is not None:

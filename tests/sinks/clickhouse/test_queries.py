@@ -58,7 +58,7 @@ def test_an_alert_is_open_until_its_latest_record_says_otherwise(town: Town) -> 
     town.alert(3, "opened")
     town.alert(3, "retracted")
     town.alert(4, "opened")
-    town.alert(4, "resolved")
+    town.alert(4, "resolved", at="2024-05-02T12:00:00.000Z")
     town.alert(4, "opened")  # the resolution was taken back
     town.write()
     assert {row["alert"] for row in queries.open_alerts(town.client)} == {f"{n:032x}" for n in (1, 4)}

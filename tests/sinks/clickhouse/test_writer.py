@@ -134,8 +134,10 @@ def test_a_missing_table_is_refused_with_what_to_run(client: Client) -> None:
 
 def test_a_century_of_events_fits_one_insert(client: Client) -> None:
     year = 31_557_600_000
-    events = [event_row(Event(f"m{n}", "Signed Up", "track", n * year, user="u")).values for n in range(20, 130)]
+    summers = [n * year + year // 2 for n in range(20, 130)]
+    events = [event_row(Event(f"m{at}", "Signed Up", "track", at, user="u")).values for at in summers]
     ClickHouseWriter(client).write("events", events)
+    assert queries.ask(client, "SELECT uniqExact(_partition_id) AS years FROM events") == [{"years": 110}]
     assert queries.counts(client)["events"] == (110, 110)
 
 

@@ -1,0 +1,87 @@
+"""A generated company: 40 accounts, 600 people, 18 months of events, and the path each account must take. Seeded, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import orjson
+
+from deploy.demo.company_diary import Diary
+from deploy.demo.company_people import Names
+from deploy.demo.scenario import OWNERS, SCENES, SHOWCASE, play, script_of
+from deploy.demo.script import LAST_DAY, SECOND, UNTIL, AccountScript, on
+
+PEOPLE = 600
+
+_DEFAULTS = {"type": "track", "actor": "user", "place": "product", "user": None, "account": None}
+"""Fields left out of an event where they say what our canonical form assumes anyway."""
+
+
+class Company:
+    """The whole company for one seed. The same seed gives the same events, byte for byte.
+
+    accounts   each account's script, in order of the scenario
+    showcase   the account whose path from first touch to recovery the demo tells
+    until      ms: end of the story; timers that are due before it fire
+    """
+
+    def __init__(self, seed: int = 7) -> None:
+        self.seed = seed
+        self.until = UNTIL
+        self.showcase = SHOWCASE
+        rng = Random(f"{seed}/company")
+        names = Names(rng)
+        diaries = [play(scene, OWNERS[i % len(OWNERS)], seed, names) for i, scene in enumerate(SCENES)]
+        self.accounts: list[AccountScript] = [script_of(scene, d) for scene, d in zip(SCENES, diaries, strict=True)]
+        self.people = _people(diaries, rng)
+        self._timeline = _in_order([*(event for d in diaries for event in d.events), *_noise(diaries, rng)])
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """All events in our canonical JSON form, in order of event time; ids are their place in that order."""
+        for number, (at, fact) in enumerate(self._timeline):
+            yield {"id": f"e-{number:06}", "at": at / 1000, **fact}
+
+    def lines(self) -> Iterator[bytes]:
+        """The same as JSON, one line an event."""
+        return map(orjson.dumps, self.events())
+
+    def __len__(self) -> int:
+        return len(self._timeline)
+
+
+def _in_order(events: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+    kept = [(at, _plain(fact)) for at, fact in events if at < UNTIL]
+    return sorted(kept, key=lambda event: event[0])  # stable: what was said first stays first
+
+
+def _plain(fact: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fact.items() if value != {} and not (key in _DEFAULTS and value == _DEFAULTS[key])}
+
+
+def _people(diaries: list[Diary], rng: Random) -> int:
+    """Fill up to 600 with people who read along and never use the product, in the accounts that a salesperson keeps."""
+    known = sum(len(d.people) + (d.lead not in d.people) for d in diaries)
+    sold = [d for d in diaries if d.seats is not None or not d.people]
+    for number in range(PEOPLE - known):
+        d = sold[number % len(sold)]
+        first = rng.randrange(0, LAST_DAY - 60)
+        days = sorted(first + rng.randrange(0, 60) for _ in range(rng.randint(1, 5)))
+        d.interests(f"c-{d.id.removeprefix('a-')}-{number:03}", days)
+    return max(PEOPLE, known)
+
+
+def _noise(diaries: list[Diary], rng: Random) -> list[tuple[int, dict[str, Any]]]:
+    """What must not count: our own staff looking around, a crawler, and test traffic."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for day in range(LAST_DAY + 1):
+        d = rng.choice(diaries)
+        at = on(day) + rng.randrange(6 * 3600, 20 * 3600) * SECOND
+        staff = {"event": "Screen Viewed", "type": "screen", "user": "s-" + d.owner.split()[0].lower(), "account": d.id,
+                 "actor": "staff", "properties": {"name": "Report"}}  # fmt: skip
+        crawler = {"event": "Page Viewed", "type": "page", "user": "b-crawler", "actor": "system", "place": "website",
+                   "properties": {"path": "/"}}  # fmt: skip
+        test = {"event": "Report Created", "user": "t-robot", "account": d.id, "properties": {"feature": "reports", "test": True}}
+        found.append((at, rng.choice((staff, staff, crawler, test))))
+    return found

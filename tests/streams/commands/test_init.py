@@ -60,7 +60,7 @@ def test_the_head_says_what_was_seen() -> None:
 
 @pytest.mark.parametrize(
     "name", ['He said "hi"', "ends with: colon", "a # hash", "yes", "null", "12", "- dash", "back\\slash", "{braces}", "a, b",
-             "two\nlines", "zoë", "a ", "report_created"],
+             "two\nlines", "zoë", "a  b", "report_created"],
 )  # fmt: skip
 def test_whatever_an_event_is_called_the_proposal_parses(name: str) -> None:
     text = propose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -11,11 +12,18 @@ import orjson
 from deploy.demo.company_diary import Diary
 from deploy.demo.company_people import Names
 from deploy.demo.scenario import OWNERS, SCENES, SHOWCASE, play, script_of
-from deploy.demo.script import LAST_DAY, SECOND, UNTIL, AccountScript, on
+from deploy.demo.script import DAY, LAST_DAY, SECOND, UNTIL, AccountScript, on
 
 PEOPLE = 600
 
-_DEFAULTS = {"type": "track", "actor": "user", "place": "product", "user": None, "account": None}
+_DEFAULTS: dict[str, Any] = {
+    "type": "track",
+    "actor": "user",
+    "place": "product",
+    "user": None,
+    "account": None,
+    "properties": {},
+}
 """Fields left out of an event where they say what our canonical form assumes anyway."""
 
 
@@ -24,6 +32,7 @@ class Company:
 
     accounts   each account's script, in order of the scenario
     showcase   the account whose path from first touch to recovery the demo tells
+    opening    how many events it takes to tell that path: worth playing slowly
     until      ms: end of the story; timers that are due before it fire
     """
 
@@ -37,15 +46,27 @@ class Company:
         self.accounts: list[AccountScript] = [script_of(scene, d) for scene, d in zip(SCENES, diaries, strict=True)]
         self.people = _people(diaries, rng)
         self._timeline = _in_order([*(event for d in diaries for event in d.events), *_noise(diaries, rng)])
+        self.opening = self._until_recovered()
+
+    def _until_recovered(self) -> int:
+        """The events up to a few days after the showcase account has recovered from its first risk."""
+        risk = next(account for account in self.accounts if account.id == self.showcase).machine("risk")
+        recovered = next(step.at_latest for step in risk if step.to == "healthy")
+        return bisect(self._timeline, recovered + 3 * DAY, key=lambda event: event[0])
 
     def events(self) -> Iterator[dict[str, Any]]:
         """All events in our canonical JSON form, in order of event time; ids are their place in that order."""
         for number, (at, fact) in enumerate(self._timeline):
             yield {"id": f"e-{number:06}", "at": at / 1000, **fact}
 
+    @staticmethod
+    def line(event: dict[str, Any]) -> bytes:
+        """An event as one line of JSON."""
+        return orjson.dumps(event)
+
     def lines(self) -> Iterator[bytes]:
-        """The same as JSON, one line an event."""
-        return map(orjson.dumps, self.events())
+        """All events as lines of JSON."""
+        return map(self.line, self.events())
 
     def __len__(self) -> int:
         return len(self._timeline)
@@ -57,7 +78,7 @@ def _in_order(events: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[
 
 
 def _plain(fact: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in fact.items() if value != {} and not (key in _DEFAULTS and value == _DEFAULTS[key])}
+    return {key: value for key, value in fact.items() if key not in _DEFAULTS or value != _DEFAULTS[key]}
 
 
 def _people(diaries: list[Diary], rng: Random) -> int:
@@ -78,10 +99,11 @@ def _noise(diaries: list[Diary], rng: Random) -> list[tuple[int, dict[str, Any]]
     for day in range(LAST_DAY + 1):
         d = rng.choice(diaries)
         at = on(day) + rng.randrange(6 * 3600, 20 * 3600) * SECOND
-        staff = {"event": "Screen Viewed", "type": "screen", "user": "s-" + d.owner.split()[0].lower(), "account": d.id,
-                 "actor": "staff", "properties": {"name": "Report"}}  # fmt: skip
-        crawler = {"event": "Page Viewed", "type": "page", "user": "b-crawler", "actor": "system", "place": "website",
-                   "properties": {"path": "/"}}  # fmt: skip
-        test = {"event": "Report Created", "user": "t-robot", "account": d.id, "properties": {"feature": "reports", "test": True}}
-        found.append((at, rng.choice((staff, staff, crawler, test))))
+        look, page = {"properties": {"name": "Report"}}, {"properties": {"path": "/"}}
+        staff = {"event": "Screen Viewed", "type": "screen", "account": d.id, "actor": "staff", **look}
+        crawler = {"event": "Page Viewed", "type": "page", "actor": "system", "place": "website", **page}
+        test = {"event": "Report Created", "account": d.id, "properties": {"feature": "reports", "test": True}}
+        owner = "s-" + d.owner.split()[0].lower()
+        noise = ({**staff, "user": owner}, {**crawler, "user": "b-crawler"}, {**test, "user": "t-robot"})
+        found.append((at, rng.choice(noise)))
     return found

@@ -44,7 +44,8 @@ def _signs_up(d: Diary, person: Person, at: int) -> int:
     traits: dict[str, Any] = {
         "name": person.name, "email": person.email, "title": person.title, "role": "admin" if person.admin else "member",
     }  # fmt: skip
-    d.write(at + 20 * SECOND, {"event": "Identified", "type": "identify", "user": person.id, "account": d.id, "traits": traits})
+    known: Fact = {"event": "Identified", "type": "identify", "user": person.id, "account": d.id, "traits": traits}
+    d.write(at + 20 * SECOND, known)
     if person.works:
         for i in range(d.rng.randint(2, len(STEPS))):
             d.say(at + (i + 1) * MINUTE, "Setup Step Completed", person.id, step=STEPS[i])

@@ -11,7 +11,20 @@ from random import Random
 from typing import Any, Literal
 
 from deploy.demo.company_people import Level, Names, Person, hired
-from deploy.demo.script import DAY, LAST_DAY, MINUTE, SECOND, START, Expected, Moment, ScriptError, during, exactly, expect, on
+from deploy.demo.script import (
+    DAY,
+    LAST_DAY,
+    MINUTE,
+    SECOND,
+    START,
+    Expected,
+    Moment,
+    ScriptError,
+    during,
+    exactly,
+    expect,
+    on,
+)
 from deploy.demo.script_paths import Full, Span, Terms, Trouble
 from schemas.event import Actor, Place
 from schemas.time import rfc3339
@@ -231,7 +244,9 @@ class Diary:
         else:
             self._alone_since = None
 
-    def kicks_off(self, day: int, how: Literal["Onboarding Kickoff", "Implementation Started"] = "Onboarding Kickoff") -> None:
+    def kicks_off(
+        self, day: int, how: Literal["Onboarding Kickoff", "Implementation Started"] = "Onboarding Kickoff"
+    ) -> None:
         at = self.say(self.at(day, 9, 12), how)
         if self.stage == "conversion":
             bought = self.entered("conversion")
@@ -278,7 +293,9 @@ class Diary:
         self, at: int, seats: int | None = None, price: int | None = None, quota: float | None = None,
         renews: int | None = None,
     ) -> None:  # fmt: skip
-        told = {"seats": seats, "mrr": price, "quota_used": quota, "renews_at": None if renews is None else rfc3339(on(renews))}
+        told = {"seats": seats, "mrr": price, "quota_used": quota}
+        if renews is not None:
+            self._terms["renews_at"] = rfc3339(on(renews))
         self._terms = {**self._terms, **{key: value for key, value in told.items() if value is not None}}
         self.seats = self._terms.get("seats")
         self.say(at, "Subscription Updated", **self._terms)

@@ -8,9 +8,22 @@ from typing import Literal
 
 Level = Literal["user", "manager", "executive"]
 
-FIRST_NAMES = ["Ada", "Amira", "Anton", "Bela", "Bruno", "Carla", "Chidi", "Clara", "Dana", "Deniz", "Elif", "Emil", "Esther", "Farid", "Fiona", "Goran", "Greta", "Hana", "Hugo", "Ida", "Ilan", "Ines", "Ivo", "Jana", "Jonas", "Kaya", "Kenji", "Lea", "Liam", "Linh", "Luca", "Mara", "Mateo", "Maya", "Mila", "Nadia", "Nils", "Noor", "Olga", "Omar", "Paula", "Pavel", "Priya", "Rafael", "Rosa", "Samir", "Selma", "Sofia", "Tariq", "Tessa", "Theo", "Uma", "Vera", "Viktor", "Wanda", "Yara", "Yusuf", "Zoe"]
+FIRST_NAMES = (
+    "Ada", "Amira", "Anton", "Bela", "Bruno", "Carla", "Chidi", "Clara", "Dana", "Deniz", "Elif", "Emil", "Esther",
+    "Farid", "Fiona", "Goran", "Greta", "Hana", "Hugo", "Ida", "Ilan", "Ines", "Ivo", "Jana", "Jonas", "Kaya",
+    "Kenji", "Lea", "Liam", "Linh", "Luca", "Mara", "Mateo", "Maya", "Mila", "Nadia", "Nils", "Noor", "Olga", "Omar",
+    "Paula", "Pavel", "Priya", "Rafael", "Rosa", "Samir", "Selma", "Sofia", "Tariq", "Tessa", "Theo", "Uma", "Vera",
+    "Viktor", "Wanda", "Yara", "Yusuf", "Zoe",
+)  # fmt: skip
 
-LAST_NAMES = ["Abe", "Adler", "Akin", "Alvarez", "Bauer", "Becker", "Berg", "Boateng", "Brandt", "Castro", "Chen", "Costa", "Demir", "Dubois", "Eriksen", "Fischer", "Fontaine", "Garcia", "Gomez", "Haas", "Haddad", "Hansen", "Ito", "Ivanov", "Jansen", "Kaya", "Keller", "Khan", "Kim", "Kowalski", "Larsen", "Lehmann", "Lopez", "Mancini", "Martin", "Meyer", "Moreau", "Nair", "Nguyen", "Novak", "Okafor", "Olsen", "Park", "Patel", "Petrov", "Quist", "Ricci", "Rossi", "Santos", "Sato", "Schmid", "Silva", "Singh", "Sorensen", "Suzuki", "Tanaka", "Vogel", "Weber", "Wolff", "Yilmaz", "Zhang"]
+LAST_NAMES = (
+    "Abe", "Adler", "Akin", "Alvarez", "Bauer", "Becker", "Berg", "Boateng", "Brandt", "Castro", "Chen", "Costa",
+    "Demir", "Dubois", "Eriksen", "Fischer", "Fontaine", "Garcia", "Gomez", "Haas", "Haddad", "Hansen", "Ito",
+    "Ivanov", "Jansen", "Kaya", "Keller", "Khan", "Kim", "Kowalski", "Larsen", "Lehmann", "Lopez", "Mancini",
+    "Martin", "Meyer", "Moreau", "Nair", "Nguyen", "Novak", "Okafor", "Olsen", "Park", "Patel", "Petrov", "Quist",
+    "Ricci", "Rossi", "Santos", "Sato", "Schmid", "Silva", "Singh", "Sorensen", "Suzuki", "Tanaka", "Vogel", "Weber",
+    "Wolff", "Yilmaz", "Zhang",
+)  # fmt: skip
 
 TITLES: dict[Level, tuple[str, ...]] = {
     "executive": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.demo.company_diary import Diary
+from deploy.demo.company_diary import Diary, Fact
 from deploy.demo.company_people import Person
 from deploy.demo.script import DAY, LAST_DAY, ScriptError, during, exactly, on
 from deploy.demo.script_paths import Full, Span, Trouble
@@ -55,7 +55,7 @@ def _stay_away(d: Diary, last: int, back: int | None, late: dict[str, int]) -> N
 
 def late_invoice(d: Diary, due: int, paid: int) -> None:
     """An invoice is reported overdue on day `due` and paid on day `paid`; after ten days it is a signal."""
-    invoice = {"invoice": f"in-{d.id}-{due}", "amount": d.price(), "currency": d.currency}
+    invoice: Fact = {"invoice": f"in-{d.id}-{due}", "amount": d.price(), "currency": d.currency}
     since = d.say(d.at(due), "Invoice Overdue", **invoice)
     until = d.say(d.at(paid), "Invoice Paid", **invoice)
     d.capped.append(Span(exactly(since), exactly(until)))
@@ -65,7 +65,9 @@ def late_invoice(d: Diary, due: int, paid: int) -> None:
 
 def never_pays(d: Diary, due: int) -> None:
     """An invoice that stays open: the contract will end over it. It is paid when the account comes back, if it does."""
-    since = d.say(d.at(due), "Invoice Payment Failed", invoice=f"in-{d.id}-{due}", amount=d.price(), currency=d.currency)
+    since = d.say(
+        d.at(due), "Invoice Payment Failed", invoice=f"in-{d.id}-{due}", amount=d.price(), currency=d.currency
+    )
     d.capped.append(Span(exactly(since), None))
     d.troubles.append(Trouble("overdue_10d", exactly(since + 10 * DAY), None))
 

@@ -7,7 +7,14 @@ from typing import Literal
 
 from deploy.demo.company_diary import Diary
 from deploy.demo.company_troubles import (
-    bad_survey, champion_away, executives_away, late_invoice, pause, tickets, wants_more, wants_to_cancel,
+    bad_survey,
+    champion_away,
+    executives_away,
+    late_invoice,
+    pause,
+    tickets,
+    wants_more,
+    wants_to_cancel,
 )  # fmt: skip
 from deploy.demo.script import date_of
 

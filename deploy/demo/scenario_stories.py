@@ -7,11 +7,19 @@ from math import ceil
 from deploy.demo.company_diary import Diary
 from deploy.demo.company_people import Level
 from deploy.demo.company_troubles import (
-    a_new_champion, bad_survey, champion_away, executives_away, late_invoice, never_pays, pause, pays_the_debt,
-    takes_it_back, wants_to_cancel,
+    a_new_champion,
+    bad_survey,
+    champion_away,
+    executives_away,
+    late_invoice,
+    never_pays,
+    pause,
+    pays_the_debt,
+    takes_it_back,
+    wants_to_cancel,
 )  # fmt: skip
-from deploy.demo.script import LAST_DAY, during
 from deploy.demo.scenario_life import ORDINARY, Kind, Life
+from deploy.demo.script import LAST_DAY, during
 
 END = LAST_DAY - 6
 """From then on no new trouble: the story must not end in the middle of a recovery."""
@@ -46,10 +54,15 @@ def land(
     d.buys(bought, seats, seats * SEAT, plan, term, quota)
     d.kicks_off(bought + wait)
     here = 3 if trial else 1
-    levels: list[Level] = ["manager", "executive", *["user" for _ in range(team - here - 2)]]
-    d.rolls_out(bought + wait + 2, levels, pace, broad=broad)
+    d.rolls_out(bought + wait + 2, _team(team - here - 2), pace, broad=broad)
     d.is_no_longer_alone()
     return max(p.since for p in d.people)
+
+
+def _team(users: int) -> list[Level]:
+    """A manager, an executive and so many others, in the order in which they join."""
+    others: list[Level] = ["user"] * users
+    return ["manager", "executive", *others]
 
 
 def showcase(d: Diary) -> None:
@@ -174,7 +187,7 @@ def stalls(d: Diary, touch: int, team: int, recovers: bool) -> None:
         pause(d, bought + 90, None)
         d.ends(bought + 180)
         return
-    d.rolls_out(bought + 66, ["manager", "executive", *["user" for _ in range(team - 5)]])
+    d.rolls_out(bought + 66, _team(team - 5))
     Life(d).fill(max(p.since for p in d.people) + 6, bought + 350)
     d.renews(bought + 352, bought + 730)
     Life(d).fill(bought + 356, END)
@@ -257,7 +270,7 @@ def loses_then_wins(d: Diary, touch: int, team: int) -> None:
     seats = ceil(team / MARGIN)
     d.buys(again + 25, seats, seats * SEAT)
     d.kicks_off(again + 28)
-    d.rolls_out(again + 30, ["manager", "executive", *["user" for _ in range(team - 5)]])
+    d.rolls_out(again + 30, _team(team - 5))
     Life(d).fill(max(p.since for p in d.people) + 6, END)
 
 
@@ -277,7 +290,7 @@ def looks_ready_but_is_not(d: Diary, touch: int, team: int, declined: bool) -> N
     d.renews(bought + 355, bought + 730)
 
 
-def promotes_but_never_refers(d: Diary, touch: int, team: int) -> None:
+def promotes(d: Diary, touch: int, team: int) -> None:
     """Nines and tens in every survey, renewed with pleasure, and never a word to anybody else."""
     settled = land(d, touch, team, quota=0.4)
     bought = d.bought_on()
@@ -313,6 +326,6 @@ def hangs_by_one_thread(d: Diary, touch: int, team: int) -> None:
     d.buys(bought, seats, seats * SEAT)
     d.kicks_off(bought + 5)
     d.starts_alone(bought + 6)
-    d.rolls_out(bought + 120, ["executive", "manager", *["user" for _ in range(team - 3)]])
+    d.rolls_out(bought + 120, _team(team - 3))
     d.is_no_longer_alone()
     Life(d).fill(max(p.since for p in d.people) + 6, END)

@@ -68,7 +68,9 @@ class Explained:
                 return [words for item in items for words in self._gap(item, s, now, today)]
             case Or(items):
                 return min((self._gap(item, s, now, today) for item in items), key=len)
-        return [] if self._asks[id(tree)](s, now, today) else [_phrase(self._row(tree)(s, now, today))]
+        if self._asks[id(tree)](s, now, today):
+            return []
+        return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))]
 
     def _row(self, atom: Guard) -> Any:
         match atom:
@@ -170,10 +172,29 @@ def _constant(tree: Number) -> bool:
     return isinstance(tree, Const)
 
 
-def _phrase(row: dict[str, Any]) -> str:
+def _phrase(row: dict[str, Any], duration: bool) -> str:
+    """A condition in words, with the value it has now."""
     if row["op"] == "known":
         return f"{row['measure']} is {'known' if row['threshold'] else 'unknown'}"
-    return f"{row['measure']} {row['op']} {row['threshold']} (now {row['value']})"
+    value, threshold = (span(row[side]) if duration else plain(row[side]) for side in ("value", "threshold"))
+    return f"{row['measure']} {row['op']} {threshold} (now {value})"
+
+
+def span(seconds: float | None) -> str:
+    """A duration as people say it: 14 d, 36 h, 5 min; in the largest unit that it fills twice, or exactly."""
+    if seconds is None:
+        return "unknown"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size or (seconds and seconds % size == 0):
+            return f"{plain(round(seconds / size, 1))} {unit}"
+    return f"{plain(round(seconds, 1))} s"
+
+
+def plain(value: Any) -> str:
+    """A value without needless decimals; `unknown` for none."""
+    if value is None:
+        return "unknown"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _below(guards: Guards, name: str) -> list[str]:

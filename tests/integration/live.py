@@ -157,10 +157,12 @@ def same(expected: dict[str, Any], found: dict[str, Any]) -> None:
     extra = [found[id] for id in found.keys() - expected.keys()]
     differ = [id for id in expected.keys() & found.keys() if expected[id] != found[id]]
     kinds = Counter((t["kind"], t["machine"], t["name"]) for t in [*missing, *extra])
-    assert not (missing or extra or differ), (
-        f"{len(missing)} missing, {len(extra)} extra, {len(differ)} differ of {len(expected)}: {kinds.most_common(8)}\n"
-        f"missing, first: {sorted(missing, key=lambda t: t['at'])[:2]}\nextra, first: {sorted(extra, key=lambda t: t['at'])[:2]}"
+    told = (
+        f"{len(missing)} missing, {len(extra)} extra, {len(differ)} differ of {len(expected)}: {kinds.most_common(8)}"
     )
+    firsts = [sorted(found, key=lambda t: str(t["at"]))[:2] for found in (missing, extra)]
+    assert not missing + extra, f"{told}\nfirst missing: {firsts[0]}\nfirst extra: {firsts[1]}"
+    assert not differ, told
 
 
 def gapless(transitions: Iterable[dict[str, Any]]) -> None:

@@ -13,13 +13,16 @@ from typing import Any
 import orjson
 import pytest
 
+from deploy.demo.watch import Groups
 from schemas.definition.parse import load
 from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
+from streams.delivery.contracts import Drop, Record
+from streams.journey.users import Decoder
 from streams.replay import Replay
+from tests.integration.company_run import SAAS, Finished, company
 from tests.integration.live import Live, gapless, same, truth
 
-SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 DIGEST = Path(__file__).with_name("company.digest")
 
 
@@ -143,8 +146,6 @@ def test_a_worker_that_joins_and_leaves_and_one_that_is_asked_to_stop_change_not
 
 async def _consumed(live: Live, records: float) -> None:
     """Until the engine has committed so many source records."""
-    from deploy.demo.watch import Groups
-
     async with Groups(live.plan.kafka) as groups:
         topics = [live.plan.source_topic]
         for _ in range(1200):

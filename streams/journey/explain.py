@@ -41,6 +41,8 @@ class Explained:
         self._guards = guards
         self._machine = machine
         self._tree = positive(guard)
+        self.signals = any(_asks_signals(atom) for atom in _atoms(self._tree))
+        """Whether it holds because signals do: what is behind those is then behind it."""
         self._rows = [self._row(atom) for atom in _atoms(self._tree)]
         self._asks = {id(atom): guards.truth(atom, machine) for atom in _atoms(self._tree)}
         names = [n for name in named(guard) for n in _below(guards, name)]
@@ -195,6 +197,19 @@ def plain(value: Any) -> str:
     if value is None:
         return "unknown"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _asks_signals(tree: Guard | Number) -> bool:
+    match tree:
+        case SignalHolds() | CountSignals():
+            return True
+        case Not(item):
+            return _asks_signals(item)
+        case Compare(_, left, right) | Arith(_, left, right):
+            return _asks_signals(left) or _asks_signals(right)
+        case Fold(_, items):
+            return any(_asks_signals(item) for item in items)
+    return False
 
 
 def _below(guards: Guards, name: str) -> list[str]:

@@ -52,10 +52,11 @@ class Fact(NamedTuple):
 class Out:
     """What a fold produced, in order: changes, and the mornings at which an account was written down."""
 
-    __slots__ = ("changes", "days", "entity")
+    __slots__ = ("behind", "changes", "days", "entity")
 
     def __init__(self, entity: str) -> None:
         self.entity = entity
+        self.behind: str | None = None  # id of the event behind the input being folded
         self.changes: list[Change] = []
         self.days: list[tuple[int, dict[str, Any]]] = []
 
@@ -161,7 +162,7 @@ class Fold:
 
     def _wake(self, s: State, now: int, out: Out) -> None:
         today = self.calendar.day(now)
-        s.now = now
+        s.now, out.behind = now, None
         cause = {"timer": now}
         if self._forget is not None and now >= self._forgotten_at(s):
             self._end(s, now, cause, out)
@@ -177,6 +178,7 @@ class Fold:
         self, s: State, now: int, cause: dict[str, Any], event: str | None, out: Out, account: str | None = None
     ) -> None:
         """The first input enters every machine's initial state; so does the first one after the entity was forgotten."""
+        out.behind = event
         if s.ended >= 0:
             s.__init__(len(s.cells), len(s.states), self.terms.rollups.fresh())  # type: ignore[misc]
         s.touched = s.now = now
@@ -252,9 +254,11 @@ class Fold:
         cause: dict[str, Any], out: Out,
     ) -> None:  # fmt: skip
         evidence = rule.explained.evidence(s) if rule is not None else []
-        if "event" in cause and cause["event"] not in evidence:
-            evidence = [*evidence, cause["event"]]
-        self._enter(s, machine, to, rule, now, today, cause, evidence, out)
+        if rule is not None and rule.explained.signals:
+            evidence += [found for signal in self.signals if s.signals & signal.bit for found in signal.explained.evidence(s)]
+        if out.behind is not None:
+            evidence.append(out.behind)
+        self._enter(s, machine, to, rule, now, today, cause, list(dict.fromkeys(evidence)), out)
         self._release(s, machine)
 
     def _release(self, s: State, machine: CompiledMachine) -> None:

@@ -169,12 +169,12 @@ def _corrections(journey: Journey) -> Iterator[Text]:
 def _from_clickhouse(entity: str, settings: Path | None) -> Found:
     from sinks.clickhouse.connect import AddressError, connect
     from sinks.clickhouse.retry import classify
-    from streams.settings import load_settings
+    from streams.settings import SettingsError, load_settings
 
-    where = load_settings(settings).clickhouse
     try:
-        client = connect(where.url, where.database)
-    except AddressError as problem:
+        where = load_settings(settings).clickhouse
+        client = connect(where.url, where.database, where.password)
+    except (AddressError, SettingsError) as problem:
         raise Unreachable(str(problem)) from None
     except Exception as error:
         raise Unreachable(_cannot(where.url, classify(error))) from None

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from aiokafka.helpers import create_ssl_context
 from rich.console import Console
 from rich.text import Text
 
 from streams.commands.show import alert_line, transition_line
+from streams.settings import KafkaSecurity, Settings, SettingsError, load_settings
 
 TOPICS = ("transitions.user", "transitions.account", "alerts")
 
@@ -47,14 +49,16 @@ class Wanted(NamedTuple):
 def follow(
     settings: Path | None, kind: str | None, machine: str | None, entity: str | None, beginning: bool, console: Console
 ) -> int:
-    """Print what is published, from now on or from the beginning, until Ctrl-C. Status: 0, or 2 for a wrong --kind."""
-    from streams.settings import load_settings
-
+    """Print what is published, from now on or from the beginning, until Ctrl-C. Status: 0, or 2 for a wrong option."""
     if kind not in (None, "user", "account"):
         console.print(f"--kind {kind} is none; write user or account", style="red", highlight=False)
         return 2
-    where = load_settings(settings)
-    tail = Tail(where.bootstrap, where.prefix, Wanted(kind, machine, entity), beginning, console.print)
+    try:
+        where = load_settings(settings)
+    except SettingsError as problem:
+        console.print(str(problem), style="red", highlight=False, soft_wrap=True)
+        return 2
+    tail = Tail(where, Wanted(kind, machine, entity), beginning, lambda line: console.print(line, soft_wrap=True))
     with suppress(KeyboardInterrupt), _quiet():
         asyncio.run(tail.run())
     return 0
@@ -63,20 +67,19 @@ def follow(
 class Tail:
     """One reading of the topics. `show` takes each line."""
 
-    def __init__(
-        self, bootstrap: str, prefix: str, wanted: Wanted, beginning: bool, show: Callable[[Text], None]
-    ) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, where: Settings, wanted: Wanted, beginning: bool, show: Callable[[Text], None]) -> None:
+        self._bootstrap = where.bootstrap
+        self._security = _security(where.kafka)
         self._wanted = wanted
         self._beginning = beginning
         self._show = show
-        self._topics = wanted.topics(prefix)
+        self._topics = wanted.topics(where.prefix)
 
     async def run(self) -> None:
         """Until cancelled. Kafka may be missing at first, and so may the topics."""
         consumer = await self._reached()
         try:
-            await self._assign(consumer)
+            await self._subscribe(consumer)
             async for value in _values(consumer):
                 line = self._line(value)
                 if line is not None:
@@ -94,28 +97,34 @@ class Tail:
             return Text(f"not a record of ours: {value[:80]!r}", "yellow")
 
     async def _reached(self) -> AIOKafkaConsumer:
+        """A consumer that is connected, however long that takes."""
         told = False
-        while True:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap, enable_auto_commit=False, fetch_max_wait_ms=200
-            )
-            try:
-                await consumer.start()
-            except KafkaError:
-                await consumer.stop()
-                if not told:
-                    self._show(
-                        Text(f"no Kafka answers at {self._bootstrap}; trying until it does, Ctrl-C ends this", "red")
-                    )
-                told = True
-                await asyncio.sleep(AGAIN)
-            else:
-                if told:
-                    self._show(Text(f"Kafka at {self._bootstrap} answers", "green"))
-                return consumer
+        while (consumer := await self._attempt()) is None:
+            if not told:
+                self._show(
+                    Text(f"no Kafka answers at {self._bootstrap}; trying until it does, Ctrl-C ends this", "red")
+                )
+            told = True
+            await asyncio.sleep(AGAIN)
+        if told:
+            self._show(Text(f"Kafka at {self._bootstrap} answers", "green"))
+        return consumer
 
-    async def _assign(self, consumer: AIOKafkaConsumer) -> None:
-        """Every partition of the topics, once all topics exist."""
+    async def _attempt(self) -> AIOKafkaConsumer | None:
+        start = "earliest" if self._beginning else "latest"
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset=start, fetch_max_wait_ms=200,
+            **self._security,
+        )  # fmt: skip
+        try:
+            await consumer.start()
+        except KafkaError:
+            await consumer.stop()
+            return None
+        return consumer
+
+    async def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
+        """To all topics once they exist: asking a broker for one that does not may make it, with a wrong partition count."""
         told = False
         while missing := sorted(set(self._topics) - await consumer.topics()):
             if not told:
@@ -125,19 +134,18 @@ class Tail:
                 )
             told = True
             await asyncio.sleep(AGAIN)
-        partitions = [TopicPartition(topic, p) for topic in self._topics for p in await _partitions(consumer, topic)]
-        consumer.assign(partitions)
-        if self._beginning:
-            await consumer.seek_to_beginning(*partitions)
-        else:
-            await consumer.seek_to_end(*partitions)
+        consumer.subscribe(self._topics)
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    while not (found := consumer.partitions_for_topic(topic)):
-        await consumer.topics()
-        await asyncio.sleep(0.1)
-    return sorted(found)
+def _security(kafka: KafkaSecurity) -> dict[str, Any]:
+    """The client's options of a secured Kafka."""
+    options: dict[str, Any] = {"security_protocol": kafka.protocol}
+    if kafka.protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
+    if kafka.protocol.startswith("SASL"):
+        options["sasl_mechanism"] = kafka.mechanism
+        options["sasl_plain_username"], options["sasl_plain_password"] = kafka.username, kafka.password
+    return options
 
 
 async def _values(consumer: AIOKafkaConsumer) -> AsyncIterator[bytes]:

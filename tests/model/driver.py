@@ -13,6 +13,7 @@ from schemas.sources import canonical
 from schemas.time import parse_time
 from streams.delivery.contracts import Ok, Output, Record, Redirect
 from streams.journey.accounts import AccountsLogic
+from streams.journey.fold import Fact
 from streams.journey.users import UsersLogic
 from streams.replay import Plant
 from tests.model.journey import Alarm, Moved
@@ -25,6 +26,7 @@ class Published:
 
     transitions: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    behind: dict[str, str | None] = field(default_factory=dict)  # of each fact, the event behind it
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def valid(self) -> list[dict[str, Any]]:
@@ -87,7 +89,9 @@ class Driven:
         if output.topic == "members":
             assert self.accounts is not None
             read = self.accounts.logic.read(Record("members", 0, 0, 0, output.key, output.value))
-            return [outcome for outcome in read if isinstance(outcome, Ok)]
+            found = [outcome for outcome in read if isinstance(outcome, Ok)]
+            self.published.behind.update((ok.input.id, ok.input.event) for ok in found if isinstance(ok.input, Fact))
+            return found
         if output.topic.startswith("transitions"):
             self.published.transitions.append(orjson.loads(output.value or b""))
         elif output.topic == "alerts":

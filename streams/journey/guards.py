@@ -70,6 +70,10 @@ class Guards:
         """A function that says from when, at the earliest, the guard may hold if nothing happens; now if it holds now."""
         return self._function(self._earliest(positive(guard), machine))
 
+    def ends(self, guard: Guard, machine: int = 0) -> When:
+        """A function that says from when, at the earliest, a guard that holds now may hold no more."""
+        return self._function(self._ends(positive(guard), machine))
+
     def number(self, tree: Number, machine: int = 0) -> Ask:
         return self._function(self._number(tree, machine))
 
@@ -82,8 +86,8 @@ class Guards:
         """One function for many guards: the first instant after now at which one may flip, given `s.signals` as it is."""
         parts = []
         for n, guard in enumerate(guards):
-            rises, falls = self._earliest(positive(guard), 0), self._earliest(positive(guard, negate=True), 0)
-            if rises != falls or rises != "NEVER":
+            rises, falls = self._earliest(positive(guard), 0), self._ends(positive(guard), 0)
+            if rises != "NEVER" or falls != "NEVER":
                 parts.append(f"({falls} if s.signals & {1 << n} else {rises})")
         return self._function(f"after(now, ({', '.join([*parts, 'NEVER'])}))")
 
@@ -96,7 +100,7 @@ class Guards:
         for guard, hold, key in rules:
             part = self._earliest(positive(guard), machine)
             if hold:
-                falls = self._earliest(positive(guard, negate=True), machine)
+                falls = self._ends(positive(guard), machine)
                 part = f"(min(s.holds[{key!r}] + {hold}, {falls}) if {key!r} in s.holds else {part})"
             if part != "NEVER":
                 parts.append(part)
@@ -205,6 +209,21 @@ class Guards:
         later = self._later(guard, machine)
         return f"(now if {truth} else {later})"
 
+    def _ends(self, guard: Guard, machine: int) -> str:
+        """When a guard stops being true. Not when its negation comes true: unknown is neither."""
+        match guard:
+            case And(items) | Or(items):
+                parts = [self._ends(item, machine) for item in items]
+                if set(parts) == {"NEVER"}:
+                    return "NEVER"
+                parts = [
+                    f"(NEVER if {self._truth(item, machine)} else now)" if part == "NEVER" else part
+                    for item, part in zip(items, parts, strict=True)
+                ]
+                return _join("min" if isinstance(guard, And) else "max", parts)
+        later = self._later(positive(guard, negate=True), machine)
+        return "NEVER" if later == "NEVER" else f"({later} if {self._truth(guard, machine)} else now)"
+
     def _still(self, guard: Guard) -> bool:
         """Whether time alone never makes this atom true: asked first, it spares the others."""
         return not isinstance(guard, (And, Or)) and self._later(guard, 0) == "NEVER"
@@ -298,7 +317,7 @@ def _scores_last(entity: EntityDefinition) -> list[Measure]:
 
 def _flips(guards: Guards, guard: Guard) -> When:
     """The next instant at which a condition may change in either direction."""
-    holds, rises, falls = guards.truth(guard), guards.earliest(guard), guards.earliest(Not(guard))
+    holds, rises, falls = guards.truth(guard), guards.earliest(guard), guards.ends(guard)
 
     def flips(s: State, now: int, today: int) -> int:
         found = falls(s, now, today) if holds(s, now, today) else rises(s, now, today)

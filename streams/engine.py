@@ -53,7 +53,6 @@ class Engine:
         self.batched = frozenset(graph.inputs)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.recovered: dict[str, float] = {}
-        self.failure: BaseException | None = None
         self.topics: dict[str, Topic] = {}
         self._app = app
         self._ledger = Ledger()
@@ -61,6 +60,7 @@ class Engine:
         self._lanes: dict[Key, Lane] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._by_input: dict[TP, Lane] = {}
+        self._committed: dict[TP, int] = {}
         self._open = False
         self._appender: Appender | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -156,6 +156,7 @@ class Engine:
             first = await reader.begins([tp for tp, at in committed.items() if at is None])
             ends = await reader.ends(list(committed))
             starts = {tp: first[tp] if at is None else at for tp, at in committed.items()}
+            self._committed = starts
             await self._take_stages(reader, stages, generation, ends)
             await self._take_sources(reader, starts)
         self._start(generation, starts)
@@ -183,8 +184,8 @@ class Engine:
             missing = sorted(self.graph.topics - self.topics.keys())
             if missing:
                 raise RuntimeError(f"no such topic: {', '.join(missing)}; make ours with `journeys topics --apply`")
-            counts = {name: topic.partitions for name, topic in self.topics.items()}
-            self._appender = Appender(self._app.batch_producer, counts, self.graph.prefix)
+            self.graph.partitioner.learn({name: topic.partitions for name, topic in self.topics.items()})
+            self._appender = Appender(self._app.batch_producer, self.graph.partitioner, self.graph.prefix)
 
     async def _take_stages(
         self, reader: BulkReader, stages: Mapping[Key, Stage], generation: int, ends: Mapping[TP, int]
@@ -277,7 +278,8 @@ class Engine:
         stage = self.graph.stage(name)
         assert self._appender is not None
         own = None if stage is None else (stage.changelog, partition)
-        way = Way(self._appender, own, self._durable(partition), self._progress(partition))
+        until = {topic: self.graph.until for topic in readings if self.graph.until and self.graph.is_source(topic)}
+        way = Way(self._appender, own, self._durable(partition), self._progress(partition), until)
         return Lane(f"{name}/{partition}", task, readings, way)
 
     def _durable(self, partition: int) -> Callable[[str, int], None]:
@@ -307,12 +309,9 @@ class Engine:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        """End the process: nothing may be published or committed after this."""
-        if self.failure is None:
-            self.failure = error
-            self._open = False
-            log.critical("engine_failed", reason=f"{type(error).__name__}: {error}")
-            self._crashing = asyncio.create_task(self._app.crash(error))
+        self._open = False
+        log.critical("engine_failed", reason=f"{type(error).__name__}: {error}")
+        self._app.fail(error)
 
     # --- for tables, metrics and tests -------------------------------------------------------------------------------
 
@@ -323,6 +322,23 @@ class Engine:
     @property
     def lanes(self) -> Mapping[Key, Lane]:
         return self._lanes
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Outputs by logical topic."""
+        return self._appender.sent if self._appender is not None else {}
+
+    @property
+    def changelog_bytes(self) -> int:
+        return self._appender.bytes_appended if self._appender is not None else 0
+
+    def lags(self) -> Iterator[tuple[str, int, int]]:
+        """(topic, partition, records between commit and end) of every input partition whose end is known."""
+        for tp in self._by_input:
+            end, _ = self._app.batch_consumer.progress(tp)
+            done = self._ledger.committable(tp)
+            if end >= 0:
+                yield tp.topic, tp.partition, end - (self._committed.get(tp, 0) if done is None else done)
 
     def entities(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """(key, bytes) of every entity of a table that is on this worker."""

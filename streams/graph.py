@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from streams.batch.partition import Partitioner
 from streams.batch.topic_ids import Topic
 from streams.delivery.contracts import Logic, Outcome, Record
 from streams.delivery.decode_task import DecodeTask
@@ -44,6 +45,8 @@ class Graph:
     publishes logical names of all other topics written to
     prefix    logical name -> Kafka's, where it is ours
     task      settings of every task; heartbeats, stamped and topic_ids are filled in
+    until     time ends here (ms) on a source partition that has been read to its end; None lets it go on
+    partitioner  learns the partition counts when the engine does
     """
 
     stages: tuple[Stage, ...]
@@ -52,6 +55,8 @@ class Graph:
     publishes: frozenset[str] = frozenset()
     prefix: str = ""
     task: TaskSettings = field(default_factory=TaskSettings)
+    until: int | None = None
+    partitioner: Partitioner = field(default_factory=Partitioner)
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -71,6 +76,10 @@ class Graph:
         """Of a table, or of the decode tasks of a source topic, which are named after it."""
         stage = self.stage(name)
         return (name,) if stage is None else stage.inputs
+
+    def is_source(self, topic: str) -> bool:
+        """Whether others write to it, so that its records tell the time."""
+        return topic in self.inputs and all(topic not in stage.rekeyed for stage in self.stages)
 
     def new_task(self, stage: Stage, partition: int, generation: int, topics: Mapping[str, Topic]) -> Task[Any]:
         settings = replace(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from streams.batch.append import Appender
@@ -51,12 +52,14 @@ class Way(NamedTuple):
     changelog  (topic, partition); None for a task without state
     durable    (input topic, offset): all before it is durable and published
     progress   input topic -> (its end, when the broker said so in ms); (-1, 0) when it has not
+    until      {source topic: time (ms) that it is to end at once it has been read to its end}
     """
 
     appender: Appender
     changelog: tuple[str, int] | None
     durable: Callable[[str, int], None]
     progress: Callable[[str], tuple[int, int]]
+    until: Mapping[str, int] = MappingProxyType({})
     now: Callable[[], int] = wall_ms
 
 
@@ -71,7 +74,7 @@ class Lane:
         self._way = way
         self._inbox: deque[Batch] = deque()
         self._taken = 0  # records of the first batch that are computed
-        self._slice = 100  # records; adapts to what a record costs
+        self.slice = 100  # records computed in one go; adapts to what a record costs
         self._wake = asyncio.Event()
         self._tick_due = False
         self._closing = False
@@ -82,6 +85,11 @@ class Lane:
     def put(self, batch: Batch) -> None:
         self._inbox.append(batch)
         self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """Batches that are not computed yet."""
+        return len(self._inbox)
 
     def nudge(self) -> None:
         """Time has passed."""
@@ -164,7 +172,7 @@ class Lane:
     def _process(self) -> Work | None:
         """One slice of the first batch."""
         batch = self._inbox[0]
-        records = batch.records[self._taken : self._taken + self._slice]
+        records = batch.records[self._taken : self._taken + self.slice]
         self._taken += len(records)
         caught_up = False
         if self._taken >= len(batch.records):
@@ -187,12 +195,14 @@ class Lane:
 
     def _adapt(self, records: int, seconds: float) -> None:
         fit = int(records * SLICE_S / max(seconds, 1e-6))
-        self._slice = max(1, min(SLICE_RECORDS, fit, self._slice * 2))
+        self.slice = max(1, min(SLICE_RECORDS, fit, self.slice * 2))
 
     def _tick(self) -> Work | None:
         now = self._way.now()
         caught_up = {topic for topic, reading in self.readings.items() if self._caught_up(topic, reading, now)}
         empty = {topic for topic in caught_up if self._way.progress(topic)[0] == 0}
+        for topic in caught_up & self._way.until.keys():
+            self.task.promise(topic, self._way.until[topic])
         if isinstance(self.task, Task):
             return self.task.tick(now, caught_up, empty)
         return self.task.tick(now, bool(caught_up), bool(empty))

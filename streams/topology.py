@@ -13,17 +13,64 @@ An agent here only hands a whole batch to its lane: `engine.py` says which, `lan
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
+from schemas.definition.model import Definition
 from streams.batch.app import BatchApp, Untouched
 from streams.batch.fetch import Batch
+from streams.batch.partition import Partitioner
+from streams.delivery.clock import ClockSettings
+from streams.delivery.settings import TaskSettings
 from streams.engine import Engine
-from streams.graph import Graph
+from streams.graph import Graph, Stage
+from streams.journey.accounts import AccountsLogic
+from streams.journey.users import Decoder, UsersLogic
+from streams.settings import Settings
+from streams.topics import ACCOUNTS_CHANGELOG, EVENTS, MEMBERS, PUBLISHED, USERS_CHANGELOG
 
 
-def declare(app: BatchApp, graph: Graph) -> Engine:
-    """Agents and tables of this graph on the app, and the engine that owns their partitions."""
-    engine = Engine(app, graph)
+def graph_of(settings: Settings, definition: Definition) -> Graph:
+    """The topics and tasks of a definition."""
+    p = settings.prefix
+    partitioner = Partitioner()
+    by_user = {source.topic: source.source for source in settings.sources if source.keyed_by == "user"}
+    others = {source.topic: source.source for source in settings.sources if source.keyed_by is None}
+    members = frozenset({MEMBERS}) if definition.account is not None else frozenset[str]()
+    users = Stage(
+        UsersLogic(definition, by_user, partial(partitioner.of, p + EVENTS)),
+        "users",
+        p + USERS_CHANGELOG,
+        (p + EVENTS, *by_user),
+        rekeyed=frozenset({p + EVENTS}),
+        sends=members,
+        strays=frozenset({EVENTS}),  # a record that its producer put into the wrong partition
+    )
+    stages = [users]
+    if definition.account is not None:
+        topic = p + MEMBERS
+        accounts = AccountsLogic(definition)
+        stages.append(Stage(accounts, "accounts", p + ACCOUNTS_CHANGELOG, (topic,), rekeyed=frozenset({topic})))
+    return Graph(
+        tuple(stages),
+        {topic: Decoder(definition, source).route for topic, source in others.items()},
+        sends=members | {EVENTS},
+        publishes=frozenset(PUBLISHED),
+        prefix=p,
+        task=TaskSettings(definition=definition.digest, clock=_clock(settings, definition)),
+        until=settings.clock.until_ms,
+        partitioner=partitioner,
+    )
+
+
+def _clock(settings: Settings, definition: Definition) -> ClockSettings:
+    wall = definition.clock.wall if settings.clock.wall is None else settings.clock.wall == "on"
+    return ClockSettings(wall=wall and settings.clock.until is None, live_within=definition.clock.live_within)
+
+
+def declare(app: BatchApp, graph: Graph, limit: int = 4_000) -> Engine:
+    """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`: see Engine."""
+    engine = Engine(app, graph, limit)
     app.owner = engine
     if graph.routes:
         app.agent(_topic(app, sorted(graph.routes)), name="decode")(_hand_over(engine))

@@ -119,6 +119,11 @@ class SinkCore(Generic[R]):
         """Whether the shell must stop fetching until the next `take`."""
         return self._pending.rows >= self._bounds.rows or self._pending.bytes >= self._bounds.bytes
 
+    @property
+    def rows(self) -> int:
+        """Rows that wait for the next `take`."""
+        return self._pending.rows
+
     def due(self, now: int) -> bool:
         """Whether to `take` now: a bound is reached and no flush is in flight. `now`: ms, the clock of `add`."""
         pending = self._pending

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import faust
@@ -32,6 +34,8 @@ class BatchApp(faust.App):  # type: ignore[misc]
     """Overrides `_new_transport` and `_new_producer_transport`. Set `owner` before the app starts."""
 
     owner: Owner | None = None
+    failure: BaseException | None = None
+    on_failure: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, TableManager=BatchTableManager, **{**REQUIRED, **options})
@@ -50,10 +54,18 @@ class BatchApp(faust.App):  # type: ignore[misc]
     def batch_producer(self) -> BatchProducer:
         return cast(BatchProducer, self.producer)
 
+    def fail(self, error: BaseException) -> None:
+        """End the process: nothing may be published or committed after this."""
+        if self.failure is None:
+            self.failure = error
+            self._failing = asyncio.create_task(self.crash(error))
+            if self.on_failure is not None:
+                self.on_failure()
+
     async def on_stop(self) -> None:
         """Called at SIGTERM while everything still runs: end what was begun and commit it, then stop."""
         consumer = self.batch_consumer if self._consumer is not None else None
-        if self.owner is not None and consumer is not None and not self.crashed:
+        if self.owner is not None and consumer is not None and self.failure is None and not self.crashed:
             await self.owner.give_up(frozenset())
             await consumer.commit_now()
         await super().on_stop()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
@@ -42,17 +42,19 @@ class Sender(Protocol):
 class Appender:
     """All that a worker sends. Any failure is a SendFailed, and everything after it in that partition too.
 
-    partitions  {topic: partition count}, of every topic that is published to
-    prefix      goes before the logical topic names of outputs
-    ends        where each changelog ended after our last append
+    partitioner  knows the partition counts of all topics that are published to
+    prefix       goes before the logical topic names of outputs
+    sent         outputs by logical topic
+    ends         where each changelog ended after our last append
     """
 
-    def __init__(self, sender: Sender, partitions: Mapping[str, int], prefix: str = "") -> None:
+    def __init__(self, sender: Sender, partitioner: Partitioner, prefix: str = "") -> None:
         self.bytes_appended = 0
+        self.sent: Counter[str] = Counter()
         self.ends: dict[tuple[str, int], int] = {}
         self._sender = sender
         self._prefix = prefix
-        self._partitioner = Partitioner(partitions)
+        self._partitioner = partitioner
         self._outlets: dict[tuple[str, int], Outlet] = {}
 
     async def append(self, topic: str, partition: int, groups: Groups) -> list[tuple[int, int]]:
@@ -70,15 +72,17 @@ class Appender:
             self.ends[topic, partition] = appended[-1][0] + appended[-1][1]
         return appended
 
-    async def publish(self, outputs: Iterable[Output]) -> None:
+    async def publish(self, outputs: Sequence[Output]) -> None:
         """Returns when all are durable. Order is kept within each partition."""
         landings = self.begin(outputs)
         for landing in landings:
             await asyncio.shield(landing)
 
-    def begin(self, outputs: Iterable[Output]) -> set[asyncio.Future[None]]:
+    def begin(self, outputs: Sequence[Output]) -> set[asyncio.Future[None]]:
         """Hand over; the futures land when all are durable."""
         now = int(time.time() * 1000)
+        for output in outputs:
+            self.sent[output.topic] += 1
         return {self._outlet(output).add(output, now) for output in outputs}
 
     def _outlet(self, output: Output) -> Outlet:

@@ -11,12 +11,15 @@ REMEMBERED = 200_000
 
 
 class Partitioner:
-    """Kafka's default partitioner over {topic: number of partitions}."""
+    """Kafka's default partitioner over {topic: number of partitions}, which may be learnt later."""
 
-    def __init__(self, partitions: Mapping[str, int]) -> None:
-        self._partitions = partitions
+    def __init__(self, partitions: Mapping[str, int] | None = None) -> None:
+        self._partitions = dict(partitions or {})
         self._hashes: dict[bytes, int] = {}
         self._turn = 0
+
+    def learn(self, partitions: Mapping[str, int]) -> None:
+        self._partitions.update(partitions)
 
     def of(self, topic: str, key: bytes | None) -> int:
         """A record without a key goes to the partitions in turn."""

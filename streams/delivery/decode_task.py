@@ -89,6 +89,10 @@ class DecodeTask:
         self._batch += 1
         return Work(self._batch, [], heartbeats, None)
 
+    def promise(self, topic: str, at: int) -> None:
+        """Nothing earlier than `at` (ms) follows on the source topic: as if it had sent a watermark record."""
+        self._clock.promise(at)
+
     def acknowledged(self, work: Work) -> None:
         """All outputs of this work are on their topics; there is no state in which to note it."""
 

@@ -237,6 +237,10 @@ class Task(Generic[E]):
         self._fire(now)
         return self._finish(now, all_caught_up, self._settings.write_slice)
 
+    def promise(self, topic: str, at: int) -> None:
+        """Nothing earlier than `at` (ms) follows on this source topic: as if it had sent a watermark record."""
+        self._inputs[topic].clock.promise(at)
+
     def drain(self, now: int) -> Work:
         """The last work before the partition is given up: everything written, everything committed.
 

@@ -1,0 +1,299 @@
+"""Settings: one TOML file, overridden by `JOURNEYS_*` variables; secrets come from variables or files only.
+
+`JOURNEYS_BOOTSTRAP` overrides `bootstrap`, `JOURNEYS_CLICKHOUSE_URL` the `url` of `[clickhouse]`, and so on;
+`JOURNEYS_SOURCES` is `topic:source` or `topic:source:user`, several with commas between them. A wrong setting stops the
+start with the line it is on and what to write instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from schemas.sources import decoder
+from schemas.time import parse_time
+
+SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD")
+"""Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
+
+SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
+
+_NAME = re.compile(r"[A-Za-z0-9._-]*")
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message says where, and what to write."""
+
+
+@dataclass(frozen=True)
+class SourceTopic:
+    """A topic that we read and never write. keyed_by: `user` where its key is the user's id, hashed as Kafka does."""
+
+    topic: str
+    source: str = "canonical"
+    keyed_by: Literal["user"] | None = None
+
+
+@dataclass(frozen=True)
+class ClickHouse:
+    url: str = "http://127.0.0.1:8123"
+    database: str = "journeys"
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class KafkaSecurity:
+    """protocol: PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT. The password is JOURNEYS_KAFKA_PASSWORD."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str = ""
+    ca_file: str = ""
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ClockChoice:
+    """wall: `off` ends time at the last watermark; `on`; without it the definition decides.
+
+    until: time ends here once all that the source topics hold has been read (RFC 3339); implies `off`.
+    """
+
+    wall: Literal["on", "off"] | None = None
+    until: str | None = None
+
+    @property
+    def until_ms(self) -> int | None:
+        return None if self.until is None else parse_time(self.until)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker or a sink needs to know.
+
+    definition    path of a journey definition, or the name of a shipped one
+    sources       topics that are read
+    prefix        goes before the name of every topic of ours
+    group         consumer group of the engine; the sink's is `<group>-sink`
+    partitions    of the topics of ours, when `journeys topics --apply` makes them; `replication` too
+    retention     of transitions, alerts, dead letters and re-keyed topics, when they are made
+    instance      of a static group member (Kafka's group.instance.id): a restart under it moves no partitions
+    session       the group takes partitions away after this much silence
+    batch         most records of one partition taken at a time
+    metrics_port  of the engine; 0 is none; the sink's is one higher
+    log           console or json, level as in `logging`
+    """
+
+    definition: str = "saas"
+    sources: tuple[SourceTopic, ...] = ()
+    prefix: str = ""
+    group: str = "journeys"
+    bootstrap: str = "127.0.0.1:9092"
+    partitions: int = 4
+    replication: int = 1
+    retention: str = "30d"
+    instance: str | None = None
+    session: str = "10s"
+    batch: int = 4_000
+    metrics_port: int = 0
+    log: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    clock: ClockChoice = field(default_factory=ClockChoice)
+    clickhouse: ClickHouse = field(default_factory=ClickHouse)
+    kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
+
+    @property
+    def sink_group(self) -> str:
+        return f"{self.group}-sink"
+
+    @property
+    def definition_path(self) -> Path:
+        """The file, or the shipped definition of that name."""
+        path = Path(self.definition)
+        shipped = SHIPPED / f"{self.definition}.yaml"
+        return shipped if not path.exists() and shipped.exists() else path
+
+
+def load_settings(path: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the file at `path` or at JOURNEYS_SETTINGS, or none, and the environment. Raises SettingsError."""
+    variables = os.environ if env is None else env
+    path = path or (Path(variables["JOURNEYS_SETTINGS"]) if variables.get("JOURNEYS_SETTINGS") else None)
+    text = _read(path) if path is not None else ""
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    return _Reader(str(path), lines_of(text), variables).settings(told)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from None
+
+
+def lines_of(text: str) -> dict[str, int]:
+    """{dotted name: line} of the keys of a TOML file; tables in an array are numbered, as in `sources.0.topic`."""
+    found: dict[str, int] = {}
+    table, counts = "", dict[str, int]()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if heading := re.fullmatch(r"\[\[\s*([\w.-]+)\s*\]\].*", stripped):
+            name = heading[1]
+            table = f"{name}.{counts.get(name, 0)}."
+            counts[name] = counts.get(name, 0) + 1
+            found.setdefault(name, number)
+            found[table.rstrip(".")] = number
+        elif heading := re.fullmatch(r"\[\s*([\w.-]+)\s*\].*", stripped):
+            table = f"{heading[1]}."
+            found[heading[1]] = number
+        elif key := re.match(r"([\w-]+)\s*=", stripped):
+            found.setdefault(table + key[1], number)
+    return found
+
+
+def duration_ms(text: str) -> int | None:
+    """`30d`, `10s`, `250ms` in ms; None for anything else."""
+    match = _DURATION.fullmatch(text)
+    return int(match[1]) * _UNITS[match[2]] if match else None
+
+
+class _Reader:
+    """Turns what TOML and the environment say into Settings."""
+
+    def __init__(self, path: str, lines: Mapping[str, int], env: Mapping[str, str]) -> None:
+        self._path, self._lines, self._env = path, lines, env
+
+    def settings(self, told: dict[str, Any]) -> Settings:
+        self._no_strangers()
+        values = self._table(Settings, told, "", without=("sources", "clock", "clickhouse", "kafka"))
+        values["sources"] = self._sources(told.get("sources", []))
+        values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
+        for name, kind, secret in (("clickhouse", ClickHouse, SECRETS[1]), ("kafka", KafkaSecurity, SECRETS[0])):
+            table = self._table(kind, told.get(name, {}), f"{name}.", without=("password",))
+            values[name] = kind(**table, password=self._secret(secret))
+        found = Settings(**values)
+        self._check(found)
+        return found
+
+    def _no_strangers(self) -> None:
+        """A misspelt variable would be a setting that does nothing."""
+        known = {"JOURNEYS_SETTINGS", "JOURNEYS_SOURCES", *SECRETS, *(f"{name}_FILE" for name in SECRETS)}
+        known |= {f"JOURNEYS_{f.name.upper()}" for f in fields(Settings)}
+        for table, kind in (("CLOCK", ClockChoice), ("CLICKHOUSE", ClickHouse), ("KAFKA", KafkaSecurity)):
+            known |= {f"JOURNEYS_{table}_{f.name.upper()}" for f in fields(kind)}
+        for name in sorted(self._env):
+            if name.startswith("JOURNEYS_") and name not in known:
+                raise SettingsError(f"variable {name}: there is no such setting{_near(name, known)}")
+
+    def _table(self, kind: type[Any], told: Any, at: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+        if not isinstance(told, dict):
+            raise self._wrong(at.rstrip("."), f"is a table: write [{at.rstrip('.')}] and its settings below it")
+        known = {f.name: f for f in fields(kind)}
+        for name in told:
+            if name == "password":
+                raise self._wrong(at + name, f"has no place in a file: set {' or '.join(SECRETS)}, or its _FILE")
+            if name not in known:
+                raise self._wrong(at + name, f"is no setting{_near(name, known)}")
+        values = {}
+        for name, setting in known.items():
+            raw = told.get(name) if name not in without else None
+            override = None if at.startswith("sources") else self._env.get(_variable(at + name))
+            if override is not None and name not in without:
+                raw = override
+            if raw is not None:
+                values[name] = self._value(at + name, raw, kind, setting)
+        return values
+
+    def _value(self, name: str, raw: Any, kind: type[Any], setting: Field[Any]) -> Any:
+        number, choices = _hint(kind, setting.name)
+        if number:
+            if isinstance(raw, str) and raw.isdecimal() and _variable(name) in self._env:
+                raw = int(raw)
+            if not isinstance(raw, int) or isinstance(raw, bool) or raw < 0:
+                raise self._wrong(name, f"is a whole number, such as {setting.default}; not {raw!r}")
+            return raw
+        if not isinstance(raw, str):
+            raise self._wrong(name, f'is text: write {setting.name} = "{raw}"')
+        if choices and raw not in choices:
+            raise self._wrong(name, f"is {_or(choices)}; not {raw!r}")
+        return raw
+
+    def _sources(self, told: Any) -> tuple[SourceTopic, ...]:
+        listed = self._env.get("JOURNEYS_SOURCES")
+        if listed is not None:
+            told = [
+                dict(zip(("topic", "source", "keyed_by"), item.split(":"), strict=False)) for item in listed.split(",")
+            ]
+        if not isinstance(told, list):
+            raise self._wrong("sources", "is a list: write [[sources]] with topic and source below it")
+        return tuple(self._source(item, number) for number, item in enumerate(told))
+
+    def _source(self, told: Any, number: int) -> SourceTopic:
+        at = f"sources.{number}."
+        values = self._table(SourceTopic, told, at)
+        if not values.get("topic"):
+            raise self._wrong(at.rstrip("."), 'needs a topic: write topic = "name"')
+        found = SourceTopic(**values)
+        try:
+            decoder(found.source)
+        except ValueError as problem:
+            raise self._wrong(f"{at}source", str(problem)) from None
+        return found
+
+    def _secret(self, name: str) -> str | None:
+        if self._env.get(f"{name}_FILE"):
+            return _read(Path(self._env[f"{name}_FILE"])).strip()
+        return self._env.get(name)
+
+    def _check(self, found: Settings) -> None:
+        for name in ("prefix", "group"):
+            if not _NAME.fullmatch(getattr(found, name)):
+                raise self._wrong(name, "takes letters, digits, '.', '_' and '-', as Kafka does")
+        for name in ("retention", "session"):
+            if duration_ms(getattr(found, name)) is None:
+                raise self._wrong(name, f"is a duration such as 10s, 12h or 30d; not {getattr(found, name)!r}")
+        for name in ("partitions", "replication", "batch"):
+            if getattr(found, name) < 1:
+                raise self._wrong(name, "is at least 1")
+        if found.clock.until is not None and found.clock.until_ms is None:
+            raise self._wrong("clock.until", f"is a time such as 2024-06-30T00:00:00Z; not {found.clock.until!r}")
+        names = [source.topic for source in found.sources]
+        for name in names:
+            if names.count(name) > 1:
+                raise self._wrong("sources", f"names the topic {name!r} twice")
+
+    def _wrong(self, name: str, what: str) -> SettingsError:
+        line = self._lines.get(name)
+        where = f"{self._path}:{line}" if line and _variable(name) not in self._env else f"variable {_variable(name)}"
+        return SettingsError(f"{where}: {name} {what}")
+
+
+def _variable(name: str) -> str:
+    """The variable that overrides a setting; those of a source are overridden together, by JOURNEYS_SOURCES."""
+    return "JOURNEYS_SOURCES" if name.startswith("sources") else f"JOURNEYS_{name.replace('.', '_').upper()}"
+
+
+def _near(name: str, known: Any) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _or(choices: tuple[str, ...]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
+
+
+def _hint(kind: type[Any], name: str) -> tuple[bool, tuple[str, ...]]:
+    """(whether a setting is a whole number, the words that it may be; none where it is any text)."""
+    hint = get_type_hints(kind)[name]
+    literals = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    return hint is int, get_args(literals[0]) if literals else ()

@@ -1,0 +1,112 @@
+"""Settings: what is read, what overrides what, and what a wrong one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streams.settings import SettingsError, SourceTopic, load_settings
+
+GOOD = """
+bootstrap = "kafka:9092"
+prefix = "acme."
+partitions = 8
+
+[clock]
+wall = "off"
+
+[[sources]]
+topic = "segment-events"
+source = "segment"
+keyed_by = "user"
+
+[[sources]]
+topic = "ours"
+
+[clickhouse]
+url = "http://ch:8123"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "journeys.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_read_and_the_rest_has_defaults(tmp_path: Path) -> None:
+    found = load_settings(written(tmp_path, GOOD), {})
+    assert (found.bootstrap, found.prefix, found.partitions, found.clock.wall) == ("kafka:9092", "acme.", 8, "off")
+    assert found.sources == (SourceTopic("segment-events", "segment", "user"), SourceTopic("ours", "canonical", None))
+    assert found.clickhouse.url == "http://ch:8123"
+    assert found.clickhouse.database == "journeys"
+    assert found.sink_group == "journeys-sink"
+
+
+def test_variables_override_the_file(tmp_path: Path) -> None:
+    env = {
+        "JOURNEYS_BOOTSTRAP": "b:1",
+        "JOURNEYS_PARTITIONS": "3",
+        "JOURNEYS_CLICKHOUSE_URL": "http://other:1",
+        "JOURNEYS_SOURCES": "one:segment,two:canonical:user",
+    }
+    found = load_settings(written(tmp_path, GOOD), env)
+    assert (found.bootstrap, found.partitions, found.clickhouse.url) == ("b:1", 3, "http://other:1")
+    assert found.sources == (SourceTopic("one", "segment", None), SourceTopic("two", "canonical", "user"))
+
+
+def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    assert load_settings(None, {"JOURNEYS_SETTINGS": str(written(tmp_path, GOOD))}).prefix == "acme."
+
+
+def test_passwords_come_from_variables_or_files_and_are_never_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from-file\n")
+    env = {"JOURNEYS_CLICKHOUSE_PASSWORD": "from-variable", "JOURNEYS_KAFKA_PASSWORD_FILE": str(secret)}
+    found = load_settings(None, env)
+    assert (found.clickhouse.password, found.kafka.password) == ("from-variable", "from-file")
+    assert "from-" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('bootstrap = "b:1"\nprefx = "x"', ":2: prefx is no setting; did you mean prefix?"),
+        ('partitions = "four"', ":1: partitions is a whole number, such as 4; not 'four'"),
+        ("partitions = 0", ":1: partitions is at least 1"),
+        ("bootstrap = 9092", ':1: bootstrap is text: write bootstrap = "9092"'),
+        ('[clock]\n\nwall = "maybe"', ":3: clock.wall is on or off; not 'maybe'"),
+        ('[clock]\nuntil = "tomorrow"', ":2: clock.until is a time such as 2024-06-30T00:00:00Z"),
+        (
+            '[[sources]]\ntopic = "a"\n[[sources]]\ntopic = "b"\nsource = "segmnt"',
+            ":5: sources.1.source there is no source",
+        ),
+        ('[[sources]]\nsource = "segment"', ":1: sources.0 needs a topic"),
+        ('[[sources]]\ntopic = "a"\nkeyed_by = "account"', ":3: sources.0.keyed_by is user"),
+        ('[clickhouse]\npassword = "x"', ":2: clickhouse.password has no place in a file"),
+        ('prefix = "a b"', ":1: prefix takes letters"),
+        ('session = "ten"', ":1: session is a duration such as 10s"),
+        ("prefix = \nx = 1", "line 1"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_is_and_what_to_write(tmp_path: Path, text: str, says: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, {})
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(
+        SettingsError, match="variable JOURNEYS_BOOTSTRP: there is no such setting; did you mean JOURNEYS_BOOTSTRAP"
+    ):
+        load_settings(None, {"JOURNEYS_BOOTSTRP": "x"})
+    with pytest.raises(SettingsError, match="variable JOURNEYS_PARTITIONS: partitions is a whole number"):
+        load_settings(None, {"JOURNEYS_PARTITIONS": "many"})
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "none.toml", {})

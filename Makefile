@@ -31,7 +31,7 @@ check: setup  ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@echo "check: clean"
 
 format: setup  ## format the code and sort the imports

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.demo.company_diary import Diary, Fact
+from deploy.demo.company_diary import Diary
+from deploy.demo.company_journal import Fact
 from deploy.demo.company_people import Person
 from deploy.demo.script import LAST_DAY, MINUTE, SECOND, on
 

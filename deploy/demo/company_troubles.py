@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deploy.demo.company_diary import Diary, Fact
+from deploy.demo.company_diary import Diary
+from deploy.demo.company_journal import Fact
 from deploy.demo.company_people import Person
 from deploy.demo.script import DAY, LAST_DAY, ScriptError, during, exactly, on
 from deploy.demo.script_paths import Full, Span, Trouble

@@ -24,7 +24,7 @@ from deploy.demo.script import LAST_DAY, during
 END = LAST_DAY - 6
 """From then on no new trouble: the story must not end in the middle of a recovery."""
 
-SEAT = 19_00
+SEAT = 79_00
 """Price of a seat and month, minor units."""
 
 MARGIN = 0.76

@@ -55,6 +55,11 @@ class Moment(NamedTuple):
         return self.earliest >= other.latest
 
 
+def both(a: Moment, b: Moment) -> Moment:
+    """When both have happened."""
+    return Moment(max(a.earliest, b.earliest), max(a.latest, b.latest))
+
+
 def exactly(instant: int) -> Moment:
     return Moment(instant, instant)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.demo.script import DAY, UNTIL, Expected, Moment, ScriptError, exactly, expect
+from deploy.demo.script import DAY, UNTIL, Expected, Moment, ScriptError, both, exactly, expect
 from deploy.demo.script_paths import Span, Trouble
 
 COOLDOWN = {"account_at_risk": 7 * DAY, "expansion_ready": 28 * DAY, "champion_quiet": 28 * DAY}
@@ -14,7 +14,7 @@ def alert_path(name: str, inside: list[Span]) -> list[Expected]:
     rested: Moment | None = None  # from when on it may open again
     for span in inside:
         ends = span.ends or exactly(UNTIL)
-        opens = span.begins if rested is None else max(span.begins, rested)
+        opens = span.begins if rested is None else both(span.begins, rested)
         if opens.earliest > ends.latest or opens.earliest >= UNTIL:
             continue  # the reason is gone before the cool-down is over: nothing is ever said
         if opens.latest >= ends.earliest:

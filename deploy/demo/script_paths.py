@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from deploy.demo.script import DAY, UNTIL, Expected, Moment, ScriptError, exactly, expect
+from deploy.demo.script import DAY, UNTIL, Expected, Moment, ScriptError, both, exactly, expect
 
 NOTICE = 90 * DAY
 """A trouble this close to the renewal is a risk, not something to watch."""
@@ -193,7 +193,7 @@ def _healthy(scopes: list[Span], risk: list[Expected]) -> list[Span]:
             if scope.ends is not None and when.after(scope.ends):
                 break
             if step.to == "healthy":
-                begins = max(scope.begins, when)
+                begins = both(scope.begins, when)
             elif begins is not None:
                 if when.after(begins):
                     found.append(Span(begins, when))
@@ -204,10 +204,10 @@ def _healthy(scopes: list[Span], risk: list[Expected]) -> list[Span]:
 
 
 def _ready(calm: Span, full: Full, capped: list[Span]) -> list[Expected]:
-    begins = max(calm.begins, full.begins)
+    begins = both(calm.begins, full.begins)
     for cap in capped:
         if cap.ends is not None and cap.begins.earliest < begins.latest + STEADY and cap.ends.latest > begins.earliest:
-            begins = max(begins, cap.ends)
+            begins = both(begins, cap.ends)
     ends, name = _first_end(calm.ends, full.ends)
     ready = begins.later(STEADY)
     if ready.earliest >= ends.latest:
@@ -218,7 +218,7 @@ def _ready(calm: Span, full: Full, capped: list[Span]) -> list[Expected]:
 
 
 def _ready_at_once(calm: Span, wanted: Full) -> list[Expected]:
-    begins = max(calm.begins, wanted.begins)
+    begins = both(calm.begins, wanted.begins)
     ends, name = _first_end(calm.ends, wanted.ends)
     return [] if begins.latest >= ends.earliest else _enter_and_leave(begins, "blocked", ends, name)
 

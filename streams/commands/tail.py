@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.helpers import create_ssl_context
 from rich.console import Console
 from rich.text import Text
 
 from streams.commands.show import alert_line, transition_line
-from streams.settings import KafkaSecurity, Settings, SettingsError, load_settings
+from streams.connection import client_options
+from streams.settings import Settings, SettingsError, load_settings
 
 TOPICS = ("transitions.user", "transitions.account", "alerts")
 
@@ -69,7 +69,7 @@ class Tail:
 
     def __init__(self, where: Settings, wanted: Wanted, beginning: bool, show: Callable[[Text], None]) -> None:
         self._bootstrap = where.bootstrap
-        self._security = _security(where.kafka)
+        self._options = client_options(where)
         self._wanted = wanted
         self._beginning = beginning
         self._show = show
@@ -113,9 +113,8 @@ class Tail:
     async def _attempt(self) -> AIOKafkaConsumer | None:
         start = "earliest" if self._beginning else "latest"
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset=start, fetch_max_wait_ms=200,
-            **self._security,
-        )  # fmt: skip
+            **self._options, enable_auto_commit=False, auto_offset_reset=start, fetch_max_wait_ms=200
+        )
         try:
             await consumer.start()
         except KafkaError:
@@ -135,17 +134,6 @@ class Tail:
             told = True
             await asyncio.sleep(AGAIN)
         consumer.subscribe(self._topics)
-
-
-def _security(kafka: KafkaSecurity) -> dict[str, Any]:
-    """The client's options of a secured Kafka."""
-    options: dict[str, Any] = {"security_protocol": kafka.protocol}
-    if kafka.protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    if kafka.protocol.startswith("SASL"):
-        options["sasl_mechanism"] = kafka.mechanism
-        options["sasl_plain_username"], options["sasl_plain_password"] = kafka.username, kafka.password
-    return options
 
 
 async def _values(consumer: AIOKafkaConsumer) -> AsyncIterator[bytes]:

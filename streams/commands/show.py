@@ -21,6 +21,8 @@ _LASTS = r"(?:idle|in_state|(?:age|until)\(\w+\))"
 
 _IS_DURATION = re.compile(rf".*\b{_LASTS}.*")
 _TOLD = re.compile(rf"({_LASTS} (?:>=|>|<=|<|==|!=) )(-?[\d.]+) \(now (-?[\d.]+|None)\)")
+_TRUTH = re.compile(r"== (True|False) \(now (True|False|None)\)")
+_NOW = {"True": "true", "False": "false", "None": "not known"}
 _WHOLE = re.compile(r"(?<![\d.])(-?\d+)\.0(?!\d)")
 
 
@@ -91,6 +93,7 @@ def clearing(text: str) -> str:
         now = "not known" if found[3] == "None" else duration(float(found[3]))
         return f"{found[1]}{duration(float(found[2]))} (now {now})"
 
+    text = _TRUTH.sub(lambda found: f"is {found[1].lower()} (now {_NOW[found[2]]})", text)
     return _WHOLE.sub(r"\1", _TOLD.sub(spoken, text))
 
 

@@ -58,6 +58,7 @@ def test_only_what_held_is_a_reason() -> None:
 
 def test_what_clears_an_alert_has_its_durations_as_words_too() -> None:
     assert clearing(ALERT["clears_when"]) == "idle < 1 d (now 14 d) and seats >= 5 (now 2)"
+    assert clearing("overdue == False (now True)") == "overdue is false (now true)"
     assert clearing("idle < 86400.0 (now None)") == "idle < 1 d (now not known)"
 
 

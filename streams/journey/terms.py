@@ -130,7 +130,7 @@ class Terms:
 
         if measure.within is None:
             return Term(measure, value, _never, "still")
-        drift: Drift = "any" if measure.kind in ("latest", "active_weeks") else "down"
+        drift: Drift = "any" if measure.kind in ("latest", "active_weeks", "sum") else "down"  # a sum of refunds rises
         return Term(measure, value, next_, drift)
 
     def _since(self, measure: Measure) -> Ask:

@@ -96,7 +96,7 @@ def demo(
     ] = False,
     kafka: Annotated[str | None, typer.Option(help="bootstrap address of an existing Kafka", envvar="KAFKA")] = None,
     clickhouse: Annotated[str | None, typer.Option(help="URL of an existing ClickHouse", envvar="CLICKHOUSE")] = None,
-    rate: Annotated[int, typer.Option(help="events a second while the first minute plays")] = 2000,
+    rate: Annotated[int, typer.Option(help="events a second while the story is told")] = 120,
 ) -> None:
     """Play a company's journeys, then a real community's, through real Kafka, Faust and ClickHouse."""
     from deploy.demo.play import play

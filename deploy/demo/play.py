@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import signal
 import tempfile
 import time
@@ -72,6 +73,8 @@ _SETS = {"company": company, "community": community}
 def play(data: str | None, once: bool, kafka: str | None, clickhouse: str | None, rate: int) -> int:
     """Run the demo; returns the exit status of the command."""
     console = Console(highlight=False)
+    # A topic made a moment ago has no leader yet; the clients retry, and say so at length.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     if data is not None and data not in _SETS:
         console.print(f"there is no data set {data}; choose {' or '.join(_SETS)}", style="red")
         return 2
@@ -138,7 +141,7 @@ class Show:
         worker = Process("worker", self._settings, self._plan.folder / "worker.log")
         sink = Process("sink", self._settings, self._plan.folder / "sink.log")
         try:
-            self._prepare()
+            await asyncio.to_thread(self._prepare)
             worker.start()
             sink.start()
             await self._play(worker, sink)

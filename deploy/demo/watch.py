@@ -10,8 +10,23 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 PUBLISHED = ("transitions.user", "transitions.account", "alerts")
+
+
+async def partitions_of(bootstrap: str, topics: Sequence[str]) -> list[TopicPartition]:
+    """All partitions of some topics, as soon as each of them exists."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        while True:
+            found = await admin.describe_topics(list(topics))
+            if all(not topic["error_code"] for topic in found):
+                return [TopicPartition(topic["topic"], p["partition"]) for topic in found for p in topic["partitions"]]
+            await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
 
 
 class Follower:
@@ -24,6 +39,7 @@ class Follower:
         self._prefix = prefix
         self._take = take
         self._topics = [prefix + topic for topic in topics]
+        self._bootstrap = bootstrap
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=20
         )
@@ -33,7 +49,7 @@ class Follower:
         """Until cancelled."""
         await self._consumer.start()
         try:
-            partitions = [TopicPartition(t, p) for t in self._topics for p in await self._partitions(t)]
+            partitions = await partitions_of(self._bootstrap, self._topics)
             self._consumer.assign(partitions)
             await self._consumer.seek_to_beginning(*partitions)
             while True:
@@ -47,17 +63,13 @@ class Follower:
         finally:
             await self._consumer.stop()
 
-    async def _partitions(self, topic: str) -> list[int]:
-        while not (found := self._consumer.partitions_for_topic(topic)):
-            await self._consumer.topics()
-            await asyncio.sleep(0.1)
-        return sorted(found)
-
 
 class Groups:
     """How far consumer groups are behind the ends of their topics."""
 
     def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._partitions: dict[str, list[TopicPartition]] = {}
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
 
@@ -72,19 +84,23 @@ class Groups:
 
     async def lag(self, group: str, topics: Sequence[str]) -> int:
         """Records that the group has not committed, over these topics."""
-        partitions = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
-        if not partitions:
-            await self._consumer.topics()
-            return 1
-        ends = await self._consumer.end_offsets(partitions)
-        committed = await self._admin.list_consumer_group_offsets(group)
+        ends = await self._consumer.end_offsets(await self._of(topics))
+        try:
+            committed = await self._admin.list_consumer_group_offsets(group)
+        except KafkaError:  # nobody has joined yet, or the group's coordinator is being found
+            return sum(ends.values()) or 1
         done = {tp: found.offset for tp, found in committed.items()}
         return sum(end - max(done.get(tp, 0), 0) for tp, end in ends.items())
 
     async def ends(self, topics: Sequence[str]) -> int:
         """Records ever written to these topics."""
-        partitions = [TopicPartition(t, p) for t in topics for p in self._consumer.partitions_for_topic(t) or ()]
-        return sum((await self._consumer.end_offsets(partitions)).values()) if partitions else 0
+        return sum((await self._consumer.end_offsets(await self._of(topics))).values())
+
+    async def _of(self, topics: Sequence[str]) -> list[TopicPartition]:
+        for topic in topics:
+            if topic not in self._partitions:
+                self._partitions[topic] = await partitions_of(self._bootstrap, [topic])
+        return [tp for topic in topics for tp in self._partitions[topic]]
 
     async def drained(
         self, engine: str, engine_topics: Sequence[str], sink: str, sink_topics: Sequence[str], deadline_s: float = 240,

@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from streams.worker import run_migrate, run_topics
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.feed import Feeder
 from deploy.demo.play import SINK_TOPICS
-from deploy.demo.watch import Groups
+from deploy.demo.watch import Groups, partitions_of
 
 _RUNS = itertools.count()
 
@@ -53,9 +53,9 @@ class Live:
         return Process(role, self.settings, self.plan.folder / f"{role}-{n}.log", self._env)
 
     async def __aenter__(self) -> Live:
-        assert run_topics(self.settings, apply=True, with_sources=self.plan.partitions, quiet=True) == 0
+        assert await asyncio.to_thread(run_topics, self.settings, True, self.plan.partitions, True) == 0
         if self.sink is not None:
-            assert run_migrate(self.settings, quiet=True) == 0
+            assert await asyncio.to_thread(run_migrate, self.settings, True) == 0
         for process in self.processes:
             process.start()
         return self
@@ -120,8 +120,7 @@ async def read_all(bootstrap: str, topics: Sequence[str]) -> list[Any]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.topics()
-        partitions = [TopicPartition(t, p) for t in topics for p in consumer.partitions_for_topic(t) or ()]
+        partitions = await partitions_of(bootstrap, topics)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)

@@ -90,7 +90,7 @@ def test_time_advances_over_sixty_days_with_at_most_four_seconds_of_disorder(
 def test_zipf_is_more_skewed_than_mild() -> None:
     busiest = {}
     for skew in ("mild", "zipf"):
-        found = Counter(key for key, _ in segment_events(N, USERS, ACCOUNTS, skew=skew))  # type: ignore[arg-type]
+        found = Counter(key for key, _ in segment_events(N, USERS, ACCOUNTS, skew=skew))
         busiest[skew] = found.most_common(1)[0][1] / N
     assert busiest["mild"] < 0.01 < busiest["zipf"]
 

@@ -81,11 +81,13 @@ class Drawn(NamedTuple):
     at: int
 
 
-def _drawn(n: int, users: int, accounts: int, seed: int, skew: Skew) -> Iterator[tuple[int, int, int, int, int]]:
+def _drawn(
+    n: int, users: int, accounts: int, seed: int, skew: Skew, days: int = DAYS
+) -> Iterator[tuple[int, int, int, int, int]]:
     random = Random(seed).random
     ends = list(accumulate(call.weight for call in CALLS))
     kinds = [bisect(ends, turn) for turn in range(ends[-1])]
-    total, start, step = len(kinds), int(START.timestamp()) * 1000, DAYS * 86_400_000 / max(n, 1)
+    total, start, step = len(kinds), int(START.timestamp()) * 1000, days * 86_400_000 / max(n, 1)
     seen = bytearray(users)
     zipf = skew == "zipf"
     for i in range(n):
@@ -116,21 +118,26 @@ def segment_calls(n: int, users: int, accounts: int, seed: int = 7, skew: Skew =
 
 
 def segment_events(
-    n: int = 1_000_000, users: int = 100_000, accounts: int = 5_000, seed: int = 7, skew: Skew = "mild"
+    n: int = 1_000_000,
+    users: int = 100_000,
+    accounts: int = 5_000,
+    seed: int = 7,
+    skew: Skew = "mild",
+    days: int = DAYS,
 ) -> Iterator[tuple[bytes, bytes]]:
-    """`n` records (key: user id, value: a Segment call of about 300 bytes) over 60 days, nearly in order of time.
+    """`n` records (key: user id, value: a Segment call of about 300 bytes) over so many days, nearly in order of time.
 
     `mild` spreads events over users by a power law, `zipf` gives the busiest user 6 % of all. Each user's first event is
     Signed Up. The same arguments give the same bytes.
     """
     templates = [_template(call.part, seed) for call in CALLS]
-    days = [(START + timedelta(days=d)).strftime("%Y-%m-%dT").encode() for d in range(-1, DAYS + 1)]
+    dates = [(START + timedelta(days=d)).strftime("%Y-%m-%dT").encode() for d in range(-1, days + 1)]
     clock = [b"%02d:%02d:%02d" % (s // 3600, s // 60 % 60, s % 60) for s in range(86_400)]
     first = int(START.timestamp()) * 1000 - 86_400_000  # a day before, as the first event may be early
-    for number, user, account, call, at in _drawn(n, users, accounts, seed, skew):
+    for number, user, account, call, at in _drawn(n, users, accounts, seed, skew, days):
         day, ms = divmod(at - first, 86_400_000)
         key = b"u-%07d" % user
-        yield key, templates[call] % (number, key, days[day], clock[ms // 1000], ms % 1000, account)
+        yield key, templates[call] % (number, key, dates[day], clock[ms // 1000], ms % 1000, account)
 
 
 def _template(part: dict[str, Any], seed: int) -> bytes:

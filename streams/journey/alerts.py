@@ -13,7 +13,7 @@ from schemas.alert import Alert, alert_id
 from schemas.definition.model import AlertRule, Definition, EntityDefinition
 from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
-from streams.journey.explain import Explained
+from streams.journey.explain import Explained, effort
 from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSignal, compile_alerts
 from streams.journey.publish import Publisher
 from streams.journey.state import State
@@ -154,7 +154,7 @@ class Alerts:
         ]  # fmt: skip
         if not ways:
             return None
-        missing, rule = min(ways, key=lambda way: len(way[0]))
+        missing, rule = min(ways, key=lambda way: effort(way[0]))
         missing += [f"{signal.name}: {words}" for signal, words in self._open_signals(s, missing, now, today)]
         held = f", for {rule.hold // 86_400_000} d" if rule.hold >= 86_400_000 else ""
         return " and ".join(missing) + held if missing else None

@@ -69,7 +69,7 @@ class Explained:
             case And(items):
                 return [words for item in items for words in self._gap(item, s, now, today)]
             case Or(items):
-                return min((self._gap(item, s, now, today) for item in items), key=len)
+                return min((self._gap(item, s, now, today) for item in items), key=effort)
         if self._asks[id(tree)](s, now, today):
             return []
         return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))]
@@ -83,9 +83,9 @@ class Explained:
             case Not(Truth(measure)):
                 return self._plain(atom, measure, "==", False, self._number(MeasureRef(measure)))
             case Known(measure):
-                return self._plain(atom, measure, "known", True, self._number(MeasureRef(measure)))
+                return self._plain(atom, measure, "known", True, self._seen(measure))
             case Not(Known(measure)):
-                return self._plain(atom, measure, "known", False, self._number(MeasureRef(measure)))
+                return self._plain(atom, measure, "known", False, self._seen(measure))
         return self._about_state(atom)
 
     def _about_state(self, atom: Guard) -> Any:
@@ -111,6 +111,11 @@ class Explained:
         machines = self._guards.terms.entity.machines
         m = next(n for n, machine in enumerate(machines) if machine.name == name)
         return m, machines[m].states
+
+    def _seen(self, measure: str) -> Ask:
+        """A measure's value as it is shown: a time in RFC 3339."""
+        ask, show = self._number(MeasureRef(measure)), _shown(self._guards, MeasureRef(measure), MeasureRef(measure))
+        return lambda s, now, today: show(ask(s, now, today))
 
     def _number(self, tree: Number) -> Ask:
         return self._guards.number(tree, self._machine)
@@ -180,6 +185,11 @@ def _phrase(row: dict[str, Any], duration: bool) -> str:
         return f"{row['measure']} is {'known' if row['threshold'] else 'unknown'}"
     value, threshold = (span(row[side]) if duration else plain(row[side]) for side in ("value", "threshold"))
     return f"{row['measure']} {row['op']} {threshold} (now {value})"
+
+
+def effort(words: list[str]) -> int:
+    """How much a list of missing conditions asks for. A measure never becomes unknown again because somebody acts."""
+    return sum(100 if text.endswith("is unknown") else 1 for text in words)
 
 
 def span(seconds: float | None) -> str:

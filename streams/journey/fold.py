@@ -255,7 +255,9 @@ class Fold:
     ) -> None:  # fmt: skip
         evidence = rule.explained.evidence(s) if rule is not None else []
         if rule is not None and rule.explained.signals:
-            evidence += [found for signal in self.signals if s.signals & signal.bit for found in signal.explained.evidence(s)]
+            evidence += [
+                found for signal in self.signals if s.signals & signal.bit for found in signal.explained.evidence(s)
+            ]
         if out.behind is not None:
             evidence.append(out.behind)
         self._enter(s, machine, to, rule, now, today, cause, list(dict.fromkeys(evidence)), out)

@@ -84,7 +84,9 @@ class Terms:
         found = self._memo.get(bits)
         if found is None:
             found = [update for bit, update in self._updates if bits & bit]
-            cleared = {update.number for update in found if update.value is False}  # which wins over setting the same flag
+            cleared = {
+                update.number for update in found if update.value is False
+            }  # which wins over setting the same flag
             found = [update for update in found if not (update.value is True and update.number in cleared)]
             self._memo[bits] = found
         return found

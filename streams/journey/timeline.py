@@ -322,7 +322,9 @@ def _undone(change: Change, gone: set[str]) -> Change:
     """The record that takes a published one back."""
     record = change.record
     if isinstance(record, Alert):
-        if change.opening is not None and record.opens not in gone:  # still open: its opening is the newest record again
+        if (
+            change.opening is not None and record.opens not in gone
+        ):  # still open: its opening is the newest record again
             return Change("alert", record.opens, replace(change.opening, origin="correction"))
         undone = replace(record, status="retracted", origin="correction")
         undone.id = alert_id(undone)

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import psutil
 from aiokafka import AIOKafkaProducer
-from deploy.demo.generator import segment_events
-from streams.worker import run_topics
 
 from deploy.demo.engine import Plan, Process
+from deploy.demo.generator import segment_events
 from deploy.demo.watch import Groups
 from deploy.local.kafka import LocalKafka
 from deploy.local.process import Guarded
+from streams.worker import run_topics
 from tests.bench.outputs import baseline_stages, entity_bytes, our_stages
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
@@ -46,6 +46,9 @@ def main() -> int:
     )
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--accounts", type=int, default=5_000)
+    parser.add_argument(
+        "--days", type=int, default=2, help="event time that they span: ten events a user are two busy days"
+    )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--skew", choices=("mild", "zipf"), default="mild")
     given = parser.parse_args()
@@ -83,7 +86,9 @@ class Bench:
         producer = AIOKafkaProducer(bootstrap_servers=self._kafka, linger_ms=20, max_batch_size=512 * 1024)
         await producer.start()
         size = 0
-        for key, value in segment_events(events, users, self._given.accounts, seed=1, skew=self._given.skew):
+        for key, value in segment_events(
+            events, users, self._given.accounts, seed=1, skew=self._given.skew, days=self._given.days
+        ):
             await producer.send(topic, value=value, key=key)
             size += len(value)
         await producer.flush()

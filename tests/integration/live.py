@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaConsumer
-from streams.worker import run_migrate, run_topics
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.feed import Feeder
 from deploy.demo.play import SINK_TOPICS
 from deploy.demo.watch import Groups, partitions_of
+from streams.worker import run_migrate, run_topics
 
 _RUNS = itertools.count()
 

@@ -25,6 +25,7 @@ from streams.delivery.ledger import Ledger, Take
 from streams.delivery.task import Fenced, Task
 from streams.graph import Graph, Stage
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
+from streams.skew import Skew
 
 log = structlog.get_logger("journeys.engine")
 
@@ -61,6 +62,9 @@ class Engine:
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._by_input: dict[TP, Lane] = {}
         self._committed: dict[TP, int] = {}
+        self._skew = Skew(
+            graph.max_skew, graph.is_source, lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0]
+        )
         self._open = False
         self._appender: Appender | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -268,7 +272,8 @@ class Engine:
             lane = self._lane(key, task, {topic: Reading(begin[TP(topic, key[1])]) for topic in topics})
             self._lanes[key] = lane
             self._by_input.update({TP(topic, key[1]): lane for topic in topics})
-            self._running[key] = self._spawn(lane.run())
+        self._skew.watch(self._lanes)
+        self._running = {key: self._spawn(lane.run()) for key, lane in self._lanes.items()}
         self._open = True
         if self._ticker is None:
             self._ticker = self._spawn(self._tick())
@@ -279,7 +284,10 @@ class Engine:
         assert self._appender is not None
         own = None if stage is None else (stage.changelog, partition)
         until = {topic: self.graph.until for topic in readings if self.graph.until and self.graph.is_source(topic)}
-        way = Way(self._appender, own, self._durable(partition), self._progress(partition), until)
+        way = Way(
+            self._appender, own, self._durable(partition), self._progress(partition), until,
+            self._skew.hold, self._skew.moved,
+        )  # fmt: skip
         return Lane(f"{name}/{partition}", task, readings, way)
 
     def _durable(self, partition: int) -> Callable[[str, int], None]:

@@ -45,6 +45,7 @@ class Graph:
     publishes logical names of all other topics written to
     prefix    logical name -> Kafka's, where it is ours
     task      settings of every task; heartbeats, stamped and topic_ids are filled in
+    max_skew  how far (ms of event time) a source partition may be ahead of the slowest one in catch-up
     until     time ends here (ms) on a source partition that has been read to its end; None lets it go on
     partitioner  learns the partition counts when the engine does
     """
@@ -55,6 +56,7 @@ class Graph:
     publishes: frozenset[str] = frozenset()
     prefix: str = ""
     task: TaskSettings = field(default_factory=TaskSettings)
+    max_skew: int = 2**62
     until: int | None = None
     partitioner: Partitioner = field(default_factory=Partitioner)
 

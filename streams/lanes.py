@@ -52,6 +52,8 @@ class Way(NamedTuple):
     changelog  (topic, partition); None for a task without state
     durable    (input topic, offset): all before it is durable and published
     progress   input topic -> (its end, when the broker said so in ms); (-1, 0) when it has not
+    hold       (lane, topic) -> whether its next batch must wait; the lane is woken when that may have changed
+    moved      this lane has computed a slice
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
     """
 
@@ -60,6 +62,8 @@ class Way(NamedTuple):
     durable: Callable[[str, int], None]
     progress: Callable[[str], tuple[int, int]]
     until: Mapping[str, int] = MappingProxyType({})
+    hold: Callable[[Lane, str], bool] = lambda lane, topic: False
+    moved: Callable[[Lane], None] = lambda lane: None
     now: Callable[[], int] = wall_ms
 
 
@@ -72,10 +76,11 @@ class Lane:
         self.readings = readings
         self.works = 0
         self._way = way
-        self._inbox: deque[Batch] = deque()
-        self._taken = 0  # records of the first batch that are computed
+        self._inbox: dict[str, deque[Batch]] = {topic: deque() for topic in readings}
+        self._taken = dict.fromkeys(readings, 0)  # records of each topic's first batch that are computed
         self.slice = 100  # records computed in one go; adapts to what a record costs
         self._wake = asyncio.Event()
+        self._held = False  # all that waits here waits for partitions that are behind
         self._tick_due = False
         self._closing = False
         self._doing: asyncio.Task[None] | None = None
@@ -83,18 +88,23 @@ class Lane:
     # --- called from outside -----------------------------------------------------------------------------------------
 
     def put(self, batch: Batch) -> None:
-        self._inbox.append(batch)
+        self._inbox[batch.topic].append(batch)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again whether there is something to do."""
+        self._held = False
         self._wake.set()
 
     @property
     def waiting(self) -> int:
         """Batches that are not computed yet."""
-        return len(self._inbox)
+        return sum(map(len, self._inbox.values()))
 
     def nudge(self) -> None:
         """Time has passed."""
         self._tick_due = True
-        self._wake.set()
+        self.wake()
 
     def close(self) -> None:
         """Compute nothing more. Batches that wait are read again by the next owner."""
@@ -149,45 +159,56 @@ class Lane:
     async def _next(self) -> Work | None:
         """The next work, as soon as there is something to do; None when the lane is closed."""
         while not self._closing:
+            self._wake.clear()
             if self._doing is not None and self._doing.done():
                 await self._finish_doing()  # a failure must not wait for the next work
             work = self._compute()
             if work is not None:
                 return work
-            self._wake.clear()
-            if not (self._inbox or self._tick_due or self._closing):
-                await self._wake.wait()
+            await self._wake.wait()
         return None
 
     def _compute(self) -> Work | None:
         if isinstance(self.task, Task) and self.task.backlog:
             return self._tick()
-        if self._inbox:
-            return self._process()
+        topic = None if self._held else self._next_topic()
+        if topic is not None:
+            work = self._process(topic)
+            self._way.moved(self)
+            return work
         if self._tick_due:
             self._tick_due = False
             return self._tick()
         return None
 
-    def _process(self) -> Work | None:
-        """One slice of the first batch."""
-        batch = self._inbox[0]
-        records = batch.records[self._taken : self._taken + self.slice]
-        self._taken += len(records)
-        caught_up = False
-        if self._taken >= len(batch.records):
-            caught_up = self._end_batch(batch)
+    def _next_topic(self) -> str | None:
+        """An input with a batch that may be computed, each in its turn."""
+        waiting = [topic for topic, batches in self._inbox.items() if batches]
+        for topic in waiting:
+            if not self._way.hold(self, topic):
+                self._inbox[topic] = self._inbox.pop(topic)  # to the end of the line
+                return topic
+        self._held = bool(waiting)
+        return None
+
+    def _process(self, topic: str) -> Work | None:
+        """One slice of the first batch of this input."""
+        batch, taken = self._inbox[topic][0], self._taken[topic]
+        records = batch.records[taken : taken + self.slice]
+        self._taken[topic] += len(records)
+        caught_up = taken + len(records) >= len(batch.records) and self._end_batch(batch)
         if not records:
+            self._wake.set()  # an empty batch is no work, but another one may follow it
             return None
         began = time.perf_counter()
-        work = self.task.process(batch.topic, records, self._way.now(), caught_up)
+        work = self.task.process(topic, records, self._way.now(), caught_up)
         self._adapt(len(records), time.perf_counter() - began)
         return work
 
     def _end_batch(self, batch: Batch) -> bool:
         """The batch is computed; whether the topic ends with it, for now."""
-        self._inbox.popleft()
-        self._taken = 0
+        self._inbox[batch.topic].popleft()
+        self._taken[batch.topic] = 0
         reading = self.readings[batch.topic]
         reading.end = batch.end
         reading.waiting -= 1

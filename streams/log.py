@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-QUIET = ("aiokafka", "faust", "mode", "asyncio")
-"""Libraries that tell of every step: only what may need somebody's attention is passed on."""
+QUIET = ("aiokafka", "faust", "mode", "asyncio", "streams.batch")
+"""Libraries that tell of every step, and our subclasses of theirs: only what may need attention is passed on."""
 
 
 def configure(kind: str, level: str) -> None:

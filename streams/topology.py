@@ -58,6 +58,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         publishes=frozenset(PUBLISHED),
         prefix=p,
         task=TaskSettings(definition=definition.digest, clock=_clock(settings, definition)),
+        max_skew=definition.clock.max_skew,
         until=settings.clock.until_ms,
         partitioner=partitioner,
     )

@@ -89,6 +89,10 @@ class DecodeTask:
         self._batch += 1
         return Work(self._batch, [], heartbeats, None)
 
+    def time_of(self, topic: str) -> int:
+        """Event time (ms) as far as the source topic has been read."""
+        return self._clock.watermark
+
     def promise(self, topic: str, at: int) -> None:
         """Nothing earlier than `at` (ms) follows on the source topic: as if it had sent a watermark record."""
         self._clock.promise(at)

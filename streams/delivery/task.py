@@ -237,6 +237,10 @@ class Task(Generic[E]):
         self._fire(now)
         return self._finish(now, all_caught_up, self._settings.write_slice)
 
+    def time_of(self, topic: str) -> int:
+        """Event time (ms) as far as this input has been read, by its own records."""
+        return self._inputs[topic].clock.watermark
+
     def promise(self, topic: str, at: int) -> None:
         """Nothing earlier than `at` (ms) follows on this source topic: as if it had sent a watermark record."""
         self._inputs[topic].clock.promise(at)

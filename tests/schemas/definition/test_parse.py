@@ -58,7 +58,9 @@ def test_saas_keeps_every_rule_of_the_example(saas: Definition) -> None:
         assert mine is not None
         assert its is not None
         assert bare(mine.machines) == bare(its.machines)
-        ours, kept = (tuple(s for s in kind.signals if s.name != "champion_quiet") for kind in (mine, its))  # ends with the contract
+        ours, kept = (
+            tuple(s for s in kind.signals if s.name != "champion_quiet") for kind in (mine, its)
+        )  # ends with the contract
         assert bare(ours) == bare(kept)
 
 

@@ -1,0 +1,142 @@
+"""Appending: groups stay whole, order is kept, and a failure is the end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.batch.append import BATCH_BYTES, MOST_BYTES, Appender, pack
+from streams.batch.owner import SendFailed
+from streams.batch.partition import Partitioner
+from streams.delivery.contracts import Output
+
+
+class FakeSender:
+    """Keeps what it is sent; offsets count up per partition. `gate` holds sends back, `fail` refuses them."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int, list[tuple[bytes | None, bytes | None]]]] = []
+        self.ends: dict[tuple[str, int], int] = {}
+        self.gate: asyncio.Event | None = None
+        self.fail: Exception | None = None
+
+    def new_batch(self, size: int) -> BatchBuilder:
+        return BatchBuilder(size, 0)
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any:
+        if self.gate is not None:
+            await self.gate.wait()
+        future = asyncio.get_running_loop().create_future()
+        if self.fail is not None:
+            future.set_exception(self.fail)
+            return future
+        records = records_of(batch)
+        base = self.ends.get((topic, partition), 0)
+        self.ends[topic, partition] = base + len(records)
+        self.sent.append((topic, partition, records))
+        future.set_result(type("Metadata", (), {"offset": base}))
+        return future
+
+
+def records_of(batch: BatchBuilder) -> list[tuple[bytes | None, bytes | None]]:
+    unpacked = MemoryRecords(bytes(batch._build()))
+    found: list[tuple[bytes | None, bytes | None]] = []
+    while unpacked.has_next():
+        found += [(record.key, record.value) for record in unpacked.next_batch()]
+    return found
+
+
+values = st.one_of(st.none(), st.integers(0, BATCH_BYTES // 3).map(bytes))
+groups = st.lists(st.lists(st.tuples(st.binary(max_size=20), values), min_size=1, max_size=5), max_size=12)
+
+
+@given(groups)
+def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: Any) -> None:
+    batches = [records_of(batch) for batch in pack(given, FakeSender())]
+    assert [record for batch in batches for record in batch] == [record for group in given for record in group]
+    ends, at = set(), 0
+    for batch in batches:
+        at += len(batch)
+        ends.add(at)
+    at = 0
+    for group in given:
+        inside = {at + n for n in range(1, len(group))}
+        assert not inside & ends
+        at += len(group)
+
+
+def test_a_group_larger_than_a_batch_gets_one_of_its_own() -> None:
+    group = [(b"e:big", bytes(2 * BATCH_BYTES)), (b"b:beside", b"x")]
+    assert next(records_of(batch) for batch in pack([group, [(b"e:a", b"1")]], FakeSender())) == group
+
+
+def test_a_state_beyond_all_bounds_says_whose_it_is() -> None:
+    with pytest.raises(SendFailed, match=r"e:whale.*lower the caps"):
+        list(pack([[(b"e:whale", bytes(MOST_BYTES + 1))]], FakeSender()))
+
+
+def test_append_tells_base_offsets_and_remembers_the_end() -> None:
+    async def scenario() -> None:
+        appender = Appender(FakeSender(), Partitioner())
+        assert await appender.append("log", 1, [[(b"a", b"1")], [(b"b", b"2"), (b"c", None)]]) == [(0, 3)]
+        assert await appender.append("log", 1, [[(b"d", b"4")]]) == [(3, 1)]
+        assert appender.ends == {("log", 1): 4}
+
+    asyncio.run(scenario())
+
+
+def test_outputs_that_come_while_a_batch_is_in_flight_share_the_next_one() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        sender.gate = asyncio.Event()
+        appender = Appender(sender, Partitioner({"p.out": 1}), "p.")
+        first = asyncio.create_task(appender.publish([Output("out", b"k", b"1")]))
+        await asyncio.sleep(0)
+        rest = [asyncio.create_task(appender.publish([Output("out", b"k", b"%d" % n)])) for n in range(2, 5)]
+        await asyncio.sleep(0)
+        sender.gate.set()
+        await asyncio.gather(first, *rest)
+        assert [[value for _, value in records] for _, _, records in sender.sent] == [[b"1"], [b"2", b"3", b"4"]]
+
+    asyncio.run(scenario())
+
+
+def test_a_heartbeat_has_neither_key_nor_value_and_goes_where_it_is_sent() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        await Appender(sender, Partitioner({"members": 4})).publish([Output("members", None, None, (("o", b"x"),), 3)])
+        assert sender.sent == [("members", 3, [(None, None)])]
+
+    asyncio.run(scenario())
+
+
+def test_after_a_failed_send_nothing_more_goes_to_that_partition() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        appender = Appender(sender, Partitioner({"out": 1}))
+        sender.fail = KafkaError("no leader")
+        with pytest.raises(SendFailed, match=r"out, partition 0.*no leader"):
+            await appender.publish([Output("out", b"k", b"1")])
+        sender.fail = None
+        with pytest.raises(SendFailed):
+            await appender.publish([Output("out", b"k", b"2")])
+        assert sender.sent == []
+
+    asyncio.run(scenario())
+
+
+def test_a_key_goes_where_kafkas_own_clients_put_it() -> None:
+    partitioner = Partitioner({"out": 6})
+    # Kafka's murmur2 of these keys, from the Java client's own tests.
+    known = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536}
+    for key, signed in known.items():
+        assert partitioner.hash(key) == signed & 0x7FFFFFFF
+        assert partitioner.of("out", key) == (signed & 0x7FFFFFFF) % 6
+    assert {partitioner.of("out", None) for _ in range(6)} == set(range(6))

@@ -1,0 +1,220 @@
+"""Lanes: order, overlap, slices and endings, with a task and sends that can be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from streams.batch.append import Appender
+from streams.batch.fetch import Batch
+from streams.batch.owner import SendFailed
+from streams.batch.partition import Partitioner
+from streams.delivery.clock import ClockSettings
+from streams.delivery.contracts import NOTHING_YET, Record
+from streams.delivery.decode_task import DecodeTask
+from streams.delivery.task import Fenced, Task, TaskSettings
+from streams.lanes import SLICE_RECORDS, Lane, Reading, Way
+from streams.skew import Skew
+from tests.simulation import toys
+from tests.streams.batch.test_append import FakeSender
+
+
+class Stage:
+    """One users lane on fake sends. Every step it takes is in `steps`."""
+
+    def __init__(self, sender: FakeSender, inputs: tuple[str, ...] = ("direct",), **way: Any) -> None:
+        settings = TaskSettings(clock=ClockSettings(wall=False), checkpoint_every=50)
+        self.steps: list[str] = []
+        self.committed: dict[str, int] = {}
+        self.now = 0
+        self.sender = sender
+        self.task: Task[Any] = Task(toys.CountingUsers(), 0, inputs, 1, "users/0", {}, settings)
+        counts = {"transitions": 1, "members": 1, "events": 1}
+        self.appender = Appender(sender, Partitioner(counts))
+        self.ends: dict[str, int] = dict.fromkeys(inputs, 0)
+        known = Way(
+            self.appender, ("log", 0), self.committed.__setitem__, lambda topic: (self.ends[topic], self.now), **way,
+        )._replace(now=lambda: self.now)  # fmt: skip
+        self.lane = Lane("users/0", self.task, {topic: Reading(0) for topic in inputs}, known)
+        self.running: asyncio.Task[None] | None = None
+
+    async def start(self) -> Stage:
+        self.task.claimed((await self.appender.append("log", 0, self.task.claim().changelog))[0][0], 0)
+        await self.lane.do(self.task.restored())
+        self.running = asyncio.create_task(self.lane.run())
+        return self
+
+    def put(self, values: list[bytes], topic: str = "direct", beyond: int = 0) -> None:
+        begin = self.ends[topic]
+        records = [Record(topic, 0, begin + n, 0, value.split(b"|")[0], value) for n, value in enumerate(values)]
+        self.ends[topic] = begin + len(values) + beyond
+        self.lane.readings[topic].waiting += 1
+        self.lane.put(Batch(topic, 0, begin, begin + len(values) + beyond, self.ends[topic], 1, records))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                self.now += 10
+                self.lane.nudge()
+                await asyncio.sleep(0.001)
+
+
+def event(user: int, at: int) -> bytes:
+    return b"u%d|a1|%d|%d|e" % (user, at, at)
+
+
+def test_state_is_durable_before_what_follows_from_it_is_published() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([event(1, n) for n in range(1, 7)])
+        await stage.until(lambda: stage.committed == {"direct": 6})
+        topics = [topic for topic, _, _ in stage.sender.sent]
+        assert topics.index("transitions") > topics.index("log", 1)
+
+    asyncio.run(scenario())
+
+
+def test_the_next_slice_is_computed_while_one_is_in_flight_and_waits_for_its_end() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.sender.gate = asyncio.Event()
+        for turn in range(3):
+            stage.put([event(1, turn * 10 + n) for n in range(3)])
+        await stage.until(lambda: stage.task.counts["read", "direct"] == 6)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert stage.task.counts["read", "direct"] == 6, "no further ahead than one"
+        stage.sender.gate.set()
+        await stage.until(lambda: stage.committed == {"direct": 9})
+
+    asyncio.run(scenario())
+
+
+def test_a_large_batch_is_computed_in_slices_between_which_others_have_their_turn() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([event(n % 50, n) for n in range(5_000)])
+        turns = 0
+        while stage.lane.readings["direct"].waiting:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= 5_000 / SLICE_RECORDS
+        assert stage.lane.slice <= SLICE_RECORDS
+
+    asyncio.run(scenario())
+
+
+def test_offsets_without_records_are_read_past() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([], beyond=5)
+        stage.put([event(1, 1)])
+        await stage.until(lambda: stage.committed == {"direct": 6})
+        assert stage.lane.readings["direct"].end == 6
+
+    asyncio.run(scenario())
+
+
+def test_a_drained_lane_has_written_and_committed_all_that_it_read() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([event(n, n) for n in range(100)])
+        await stage.until(lambda: stage.lane.readings["direct"].waiting == 0)
+        stage.lane.close()
+        assert stage.running is not None
+        await stage.running
+        await stage.lane.drain()
+        assert stage.committed == {"direct": 100}
+
+    asyncio.run(scenario())
+
+
+def test_a_foreign_record_in_the_changelog_stops_the_lane_before_it_publishes() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.sender.ends["log", 0] += 1  # somebody else wrote
+        published = len(stage.sender.sent)
+        stage.put([event(1, n) for n in range(1, 7)])
+        assert stage.running is not None
+        with pytest.raises(Fenced, match="somebody else writes"):
+            await asyncio.wait_for(stage.running, 5)
+        assert [topic for topic, _, _ in stage.sender.sent[published:]] == ["log"]
+        assert stage.committed == {}
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_send_ends_an_idle_lane_too() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.sender.fail = _kafka_error()
+        stage.put([event(1, n) for n in range(1, 7)])
+        assert stage.running is not None
+        with pytest.raises(SendFailed):
+            await asyncio.wait_for(stage.running, 5)
+
+    asyncio.run(scenario())
+
+
+def _kafka_error() -> Exception:
+    from aiokafka.errors import KafkaError
+
+    return KafkaError("away")
+
+
+def test_time_ends_where_it_is_told_to_once_all_is_read() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender(), until={"direct": 10_000}).start()
+        stage.put([event(1, 5)])
+        await stage.until(lambda: stage.task.watermark == 10_000)
+        assert stage.task.counts["fired", "users"] > 0
+
+    asyncio.run(scenario())
+
+
+def test_a_source_that_is_far_ahead_waits_for_the_slowest_and_never_for_itself() -> None:
+    async def scenario() -> None:
+        lanes: dict[tuple[str, int], Lane] = {}
+        ends = {("fast", 0): 0, ("slow", 0): 0}
+        skew = Skew(100, lambda topic: topic in ("fast", "slow"), lambda topic, partition: ends[topic, partition])
+        stage = Stage(FakeSender(), ("fast", "slow"), hold=skew.hold, moved=skew.moved)
+        lanes["users", 0] = stage.lane
+        skew.watch(lanes)
+        await stage.start()
+        stage.put([event(1, 1)], "fast")
+        stage.put([event(2, 1)], "slow")
+        await stage.until(lambda: not stage.lane.waiting)
+        ends["fast", 0], ends["slow", 0] = 3, 2
+        stage.put([event(1, 1_000)], "fast")
+        await stage.until(lambda: not stage.lane.waiting)
+        stage.put([event(1, 2_000)], "fast")
+        for _ in range(50):
+            stage.lane.nudge()
+            await asyncio.sleep(0)
+        assert stage.task.time_of("fast") == 1_000, "1999 ms ahead of the slow one, which has something left to read"
+        stage.put([event(2, 1_500)], "slow")
+        await stage.until(lambda: stage.task.time_of("fast") == 2_000)
+
+    asyncio.run(scenario())
+
+
+def test_an_empty_source_partition_tells_nobody_to_wait_for_it() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        task = DecodeTask(toys.route, "raw", 0, {"events": 1}, ClockSettings(wall=False))
+        way = Way(Appender(sender, Partitioner({"events": 1})), None, lambda topic, end: None, lambda topic: (0, 0))
+        lane = Lane("raw/0", task, {"raw": Reading(0)}, way._replace(now=lambda: 1_500))
+        assert task.watermark == NOTHING_YET
+        running = asyncio.create_task(lane.run())
+        lane.nudge()
+        async with asyncio.timeout(5):
+            while not sender.sent:
+                await asyncio.sleep(0.001)
+        lane.close()
+        await running
+        assert sender.sent == [("events", 0, [(None, None)])]
+
+    asyncio.run(scenario())

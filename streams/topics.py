@@ -5,12 +5,13 @@ Source topics are others' own: they are read, and made only for a demo. Everythi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.batch.append import MOST_BYTES
 from streams.batch.topic_ids import Topic, describe_topics
@@ -78,19 +79,27 @@ async def apply(settings: Settings, client: AIOKafkaClient, with_sources: int = 
     planned = plan(settings, with_sources)
     there = await found(client, planned)
     missing = [topic for topic in planned if topic.name not in there and topic.ours]
-    if missing:
-        admin = AIOKafkaAdminClient(**client_options(settings))
-        await admin.start()
-        try:
-            new = [NewTopic(t.name, t.partitions, settings.replication, topic_configs=dict(t.configs)) for t in missing]
-            response = await admin.create_topics(new)
-        finally:
-            await admin.close()
-        for name, code, message in response.topic_errors:
-            error = for_code(code)
-            if code and error.__name__ != "TopicAlreadyExistsError":
-                raise TopicsError(f"topic {name} could not be made: {message or error.__name__}")
-    return [topic.name for topic in missing]
+    made = await _make(settings, missing) if missing else []
+    while made and not (await found(client, planned)).keys() >= set(made):  # a broker knows it a moment later
+        await asyncio.sleep(0.05)
+    return made
+
+
+async def _make(settings: Settings, missing: list[TopicPlan]) -> list[str]:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        new = [NewTopic(t.name, t.partitions, settings.replication, topic_configs=dict(t.configs)) for t in missing]
+        response = await admin.create_topics(new)
+    finally:
+        await admin.close()
+    made: list[str] = []
+    for name, code, message in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise TopicsError(f"topic {name} could not be made: {message or for_code(code).__name__}")
+        if code == 0:
+            made.append(name)
+    return made
 
 
 def check(planned: list[TopicPlan], there: Mapping[str, Topic]) -> None:

@@ -169,9 +169,6 @@ async def _topics(settings: Settings, make: bool, with_sources: int, quiet: bool
         made = await apply(settings, client, with_sources) if make else []
         planned = plan(settings, with_sources)
         there = await describe_topics(client, [topic.name for topic in planned])
-        while made and not there.keys() >= set(made):  # a broker knows a new topic a moment later
-            await asyncio.sleep(0.1)
-            there = await describe_topics(client, [topic.name for topic in planned])
     finally:
         await client.close()
     if not quiet:

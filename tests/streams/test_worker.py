@@ -1,0 +1,115 @@
+"""Worker processes: what they say and how they end when something is wrong, and what an engine of ours tells."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+from streams.worker import run_topics
+from tests.streams.cluster import ROOT, wait_for
+
+
+def settings(folder: Path, kafka: str, prefix: str, more: str = "") -> Path:
+    path = folder / "journeys.toml"
+    path.write_text(
+        f'bootstrap = "{kafka}"\nprefix = "{prefix}"\ngroup = "{prefix}engine"\ndefinition = "community"\n'
+        f'session = "6s"\n{more}\n[[sources]]\ntopic = "{prefix}source"\n'
+    )
+    return path
+
+
+def run(role: str, path: Path, seconds: float = 30) -> tuple[int, str]:
+    command = [sys.executable, "-m", "streams.cli", role, "--settings", str(path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+    return ended.returncode, ended.stderr
+
+
+def test_wrong_settings_end_with_2_and_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "journeys.toml"
+    path.write_text('prefx = "x"\n')
+    code, said = run("worker", path)
+    assert (code, f"{path}:1: prefx is no setting; did you mean prefix?" in said) == (2, True)
+
+
+def test_a_missing_definition_ends_with_2(tmp_path: Path) -> None:
+    path = tmp_path / "journeys.toml"
+    path.write_text('definition = "nowhere.yaml"\n')
+    code, said = run("sink", path)
+    assert (code, "there is no definition nowhere.yaml; write a path, saas or community" in said) == (2, True)
+
+
+def test_missing_topics_end_with_3_and_the_command_that_makes_them(kafka: str, tmp_path: Path) -> None:
+    code, said = run("worker", settings(tmp_path, kafka, f"w{os.getpid()}a."))
+    assert code == 3
+    assert "make ours with `journeys topics --apply`" in said
+
+
+def test_a_worker_waits_for_kafka_and_says_so(tmp_path: Path) -> None:
+    path = settings(tmp_path, "127.0.0.1:9", "nobody.")
+    command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+    try:
+        wait_for(
+            lambda: "no Kafka answers at 127.0.0.1:9" in (tmp_path / "log").read_text(),
+            20,
+            (tmp_path / "log").read_text,
+        )
+        time.sleep(1)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = settings(tmp_path, kafka, f"w{os.getpid()}b.", f'metrics_port = {port}\nlog = "json"\npartitions = 2')
+    assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)], cwd=ROOT, stderr=file, stdout=file
+        )
+    try:
+        wait_for(lambda: "partitions_taken" in log.read_text(), 30, log.read_text)
+        told = [json.loads(line) for line in log.read_text().splitlines()]
+        assert any(line["event"] == "partitions_taken" and line["tasks"] == 6 for line in told)
+
+        def figures() -> str:
+            with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                return str(answer.read().decode())
+
+        wait_for(lambda: "journeys_recovery_seconds 0.0" not in figures(), 10, figures)
+        assert f'journeys_committed_lag_records{{partition="0",topic="w{os.getpid()}b.source"}} 0.0' in figures()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(15)
+    assert code == 0, log.read_text()[-3000:]
+
+
+def test_faust_itself_can_start_the_engine(kafka: str, tmp_path: Path) -> None:
+    path = settings(tmp_path, kafka, f"w{os.getpid()}c.", "partitions = 2")
+    assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "faust", "-A", "streams.app", "--datadir", str(tmp_path), "worker", "-l", "info"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "JOURNEYS_SETTINGS": str(path)}, stdout=file, stderr=file
+        )
+    try:
+        wait_for(lambda: "Worker ready" in log.read_text() or process.poll() is not None, 40, log.read_text)
+        assert "partitions_taken" in log.read_text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(15)
+    assert code == 0, log.read_text()[-3000:]

@@ -32,6 +32,7 @@ class Journeys:
         self.timeline = Timeline(self.fold, definition.clock.grace)
         self.counts: Counter[tuple[str, str]] = Counter()
         """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
+        self.timeline.counts = self.counts
         self._machines = {m.name: m.number for m in self.fold.machines}
 
     def new(self, key: bytes) -> Entity:
@@ -59,9 +60,6 @@ class Journeys:
         last = self._standing(e, tally)
         if last is not None:
             found.append(last)
-        if self.timeline.counts:
-            self.counts.update(self.timeline.counts)
-            self.timeline.counts.clear()
         return found
 
     def _output(self, change: Change) -> Output:

@@ -87,7 +87,8 @@ class Driven:
     def _publish(self, output: Output) -> list[Ok]:
         """Keep what is published; what is for an account is its input."""
         if output.topic == "members":
-            assert self.accounts is not None
+            if self.accounts is None:
+                return []
             read = self.accounts.logic.read(Record("members", 0, 0, 0, output.key, output.value))
             found = [outcome for outcome in read if isinstance(outcome, Ok)]
             self.published.behind.update((ok.input.id, ok.input.event) for ok in found if isinstance(ok.input, Fact))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from schemas.definition.model import Condition, Definition, EntityDefinition, Levels, Selection
 from schemas.event import Event
+from schemas.member import Level
 
 
 @lru_cache(65_536)
@@ -71,7 +72,7 @@ def looked_at(entity: EntityDefinition) -> set[str]:
     return {name for name in names if name is not None}
 
 
-def level_of(levels: Levels | None, traits: dict[str, Any]) -> tuple[str, bool]:
+def level_of(levels: Levels | None, traits: dict[str, Any]) -> tuple[Level, bool]:
     """(level, whether an admin), from the traits known by then."""
     if levels is None:
         return "unknown", False
@@ -79,5 +80,5 @@ def level_of(levels: Levels | None, traits: dict[str, Any]) -> tuple[str, bool]:
     admin = isinstance(role, str) and role.lower() in [value.lower() for value in levels.admin_values]
     for level, globs in levels.patterns:
         if isinstance(title, str) and title and any(fnmatchcase(title.lower(), glob.lower()) for glob in globs):
-            return level, admin
+            return cast(Level, level), admin
     return "unknown", admin

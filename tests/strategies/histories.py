@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
-from schemas.event import Event
+from schemas.event import Event, EventType
 from schemas.time import rfc3339
 from tests.strategies.definitions import EVENTS, WORDS, definition_texts
 
@@ -59,12 +59,12 @@ _days = st.integers(1, 10).map(lambda n: f"{n}d")
 
 @st.composite
 def company_texts(draw: st.DrawFn) -> str:
-    """The YAML of a definition: always users; mostly alerts; in half of them accounts, whose members count."""
+    """The YAML of a definition: always users; alerts; in two of three accounts, whose members count."""
     text = draw(definition_texts())
     grace = draw(st.sampled_from(sorted(GRACES)))
     text = text.replace("grace: 1h", f"grace: {grace}")
     alerts = draw(_user_alerts(text))
-    if draw(st.booleans()):
+    if draw(st.integers(0, 2)):
         text = text.replace("user:\n", _LEVELS + "user:\n", 1)
         text += draw(_account("  risk:" in text))
         alerts += draw(_account_alerts())
@@ -78,13 +78,13 @@ def companies() -> st.SearchStrategy[Definition]:
 
 @st.composite
 def _user_alerts(draw: st.DrawFn, text: str) -> list[str]:
-    cooldown = draw(st.sampled_from(["", "", ", cooldown: 2d", ", cooldown: 9d"]))
+    cooldown = draw(st.sampled_from(["", ", cooldown: 2d", ", cooldown: 5d", ", cooldown: 9d"]))
     found = [f"  - {{name: stuck, user: stage, enters: s1, severity: low{cooldown}}}\n"]
     if "  risk:" in text:
         found.append(f"  - {{name: losing, user: risk, enters: at_risk, severity: high{cooldown}}}\n")
     if "  signals:" in text:
         found.append(f"  - {{name: sign, user: signals, enters: g0, severity: info{cooldown}}}\n")
-    return draw(st.lists(st.sampled_from(found), unique=True))
+    return draw(st.lists(st.sampled_from(found), min_size=1, unique=True))
 
 
 @st.composite
@@ -94,7 +94,7 @@ def _account_alerts(draw: st.DrawFn) -> list[str]:
         f"  - {{name: quiet_account, account: signals, enters: quiet, severity: medium{cooldown}}}\n",
         f"  - {{name: account_at_risk, account: risk, enters: at_risk, severity: high{cooldown}, act_within: 2d}}\n",
     ]
-    return draw(st.lists(st.sampled_from(found), unique=True))
+    return draw(st.lists(st.sampled_from(found), min_size=1, unique=True))
 
 
 @st.composite
@@ -149,7 +149,7 @@ account:
 # --- histories -------------------------------------------------------------------------------------------------------
 
 _gaps = st.one_of(
-    st.sampled_from([0, 0, 1, 5_000, HOUR, 5 * HOUR, DAY - 1, DAY, DAY + 1]),
+    st.sampled_from([0, 0, 1, 5_000, HOUR, 5 * HOUR, DAY - 1, DAY, DAY + 1, 36 * HOUR]),
     st.tuples(st.integers(1, 12), st.sampled_from([-1, 0, 0, 1, 7 * HOUR])).map(lambda g: g[0] * DAY + g[1]),
     st.integers(0, 3 * DAY),
 )
@@ -157,20 +157,23 @@ _gaps = st.one_of(
 
 @st.composite
 def _events(draw: st.DrawFn, accounts: bool) -> list[Event]:
-    """Up to 16 events of up to three people, in event-time order."""
+    """5 to 16 events of up to three people, in event-time order."""
     at, found = START, []
     people = draw(st.sampled_from([["u1"], ["u1"], ["u1", "u2"], ["u1", "u2", "u3"]]))
-    for n in range(draw(st.integers(2, 16))):
+    for n in range(draw(st.integers(5, 16))):
         at += draw(_gaps)
         found.append(draw(_event(f"e{n:02}", at, people, accounts)))
     return found
+
+
+_TYPES: list[EventType] = ["track", "track", "track", "track", "page"]
 
 
 @st.composite
 def _event(draw: st.DrawFn, key: str, at: int, people: list[str], accounts: bool) -> Event:
     properties: dict[str, object] = {}
     if draw(st.booleans()):
-        properties["n"] = draw(st.integers(1, 3))
+        properties["n"] = draw(st.sampled_from([1, 1, 2, 3, -2]))
     if draw(st.booleans()):
         properties["x"] = draw(st.sampled_from(WORDS))
     traits: dict[str, object] = {}
@@ -181,11 +184,11 @@ def _event(draw: st.DrawFn, key: str, at: int, people: list[str], accounts: bool
             properties["due"] = rfc3339(at + draw(st.integers(-2, 15)) * DAY)
         if draw(st.integers(0, 3)) == 0:
             traits = {"title": draw(st.sampled_from(TITLES)), "role": draw(st.sampled_from(["admin", "guest"]))}
-    kind = draw(st.sampled_from(["track", "track", "track", "track", "page"]))
+    kind: EventType = draw(st.sampled_from(_TYPES))
     return Event(
         f"{draw(st.sampled_from('abc'))}{key}", draw(st.sampled_from(EVENTS)), kind, at, draw(st.sampled_from(people)),
         None, account, properties, traits,
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
 
 
 @st.composite
@@ -202,7 +205,7 @@ def histories(draw: st.DrawFn, definition: Definition) -> History:
         now, arriving = arriving[:size], arriving[size:]
         again = [e for turn in turns for e in turn.events if e.at >= until - grace]
         seen = max(seen, *(e.at for e in now))
-        doubled = draw(st.lists(st.sampled_from([*now, *again]), max_size=2)) if draw(st.integers(0, 3)) == 0 else []
+        doubled = draw(st.lists(st.sampled_from([*now, *again]), max_size=2)) if draw(st.booleans()) else []
         furthest = min((e.at for e in arriving), default=seen) + grace
         until = max(until, min(furthest, draw(st.sampled_from([seen, seen, seen - HOUR, furthest, seen + 5 * DAY]))))
         turns.append(Turn((*now, *doubled), until, draw(st.integers(0, 2)) == 0))

@@ -56,23 +56,25 @@ def test_a_signal_ends_at_the_midnight_that_makes_it_unknown() -> None:
     text = """\
 user:
   activity: every
-  measures: {score: {latest: properties.n, of: every, within: 2d}}
+  measures: {bought: {first: beta}, recent: {count: every, within: 2d}}
   stage: {states: [here, there], transitions: [{name: goes, from: here, to: there, when: idle >= 9d}]}
-  signals: {unhappy: score <= 3}
-alerts: [{name: sad, user: signals, enters: unhappy, severity: low}]
+  signals: {fresh: age(bought) < 9d or recent >= 1}
+alerts: [{name: trying, user: signals, enters: fresh, severity: low}]
 """
-    (alarm,) = follow(text, event(1, 0, n=2), until=5).alarms()
+    (alarm,) = follow(text, event(1, 0), until=5).alarms()
     assert alarm.resolved == START + DAY + 15 * HOUR
 
 
 def test_a_hold_breaks_at_the_midnight_that_makes_its_guard_unknown() -> None:
     text = """\
 user:
-  activity: alpha
-  measures: {score: {latest: properties.n, of: every, within: 1d}}
-  stage: {states: [here, there], transitions: [{name: goes, from: here, to: there, when: score <= 3, hold: 1d}]}
+  activity: every
+  measures: {bought: {first: beta}, recent: {count: every, within: 2d}}
+  stage:
+    states: [here, there]
+    transitions: [{name: goes, from: here, to: there, when: age(bought) < 9d or recent >= 1, hold: 2d}]
 """
-    assert days(follow(text, event(1, 0, n=2), event(2, 0.9, n=2), until=5), "goes") == []
+    assert days(follow(text, event(1, 0), event(2, 1.9), until=9), "goes") == []
 
 
 def test_an_alert_resolves_when_its_entity_is_forgotten() -> None:

@@ -140,7 +140,9 @@ class Fold:
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
         today = self.calendar.day(fact.t)
-        old, new = members.get(fact.user), fact.member
+        old, new = members.get(fact.user), fact.member._replace(life=s.begun)
+        if old is not None and old.life != s.begun:
+            old = None
         if new.day is not None and self._active == 0:
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):

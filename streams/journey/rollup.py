@@ -15,7 +15,10 @@ Rollup = list[Any]
 
 
 class Member(NamedTuple):
-    """What an account keeps of one member: its newest fact, and the newest day of activity for this account."""
+    """What an account keeps of one member: its newest fact, and the newest day of activity for this account.
+
+    `life`: when the life of the account that it belongs to began, ms; an account may be forgotten and come back.
+    """
 
     day: int | None
     stage: str
@@ -23,6 +26,7 @@ class Member(NamedTuple):
     risk: str | None
     level: str
     admin: bool
+    life: int = 0
 
 
 class Rollups:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from schemas.definition.model import Definition, EntityDefinition
+from schemas.definition.model import Definition
 from schemas.definition.parse import load
+from tests.streams.journey.coverage import Coverage
 from tests.streams.journey.harness import Customer, Person
 
-FIRED: set[tuple[str, str, str]] = set()
-"""(kind, machine, rule), (kind, signals, signal) and (kind, alerts, alert): what the tests of this file saw happen."""
+COVERAGE = Coverage()
+"""What the tests of this file saw happen."""
 
 
 @cache
@@ -25,24 +26,14 @@ def saas() -> Definition:
 def person() -> Iterator[Person]:
     found = Person(saas())
     yield found
-    _remember(found, "user")
+    COVERAGE.remember(found, "user")
 
 
 @pytest.fixture
 def customer() -> Iterator[Customer]:
     found = Customer(saas())
     yield found
-    _remember(found, "account")
-
-
-def _remember(followed: Person | Customer, kind: str) -> None:
-    for t in followed.transitions:
-        FIRED.add((kind, t["machine"], t["name"]))
-        FIRED.update((kind, "signals", name) for name in t["signals"])
-    FIRED.update((kind, "signals", name) for name in followed.seen_signals)
-    for a in followed.alerts:
-        FIRED.add((kind, "alerts", f"{a['name']}/{a['status']}"))
-        FIRED.update((kind, "signals", name) for name in a["signals"])
+    COVERAGE.remember(found, "account")
 
 
 # --- users ---
@@ -573,18 +564,5 @@ def test_a_quiet_champion_and_readiness_are_alerts(customer: Customer) -> None:
 
 def test_nothing_shipped_was_left_unfired() -> None:
     """Runs last in this file: pytest keeps the order in which tests are written."""
-    unfired = sorted(expected(saas()) - FIRED)
+    unfired = COVERAGE.unfired(saas())
     assert not unfired, f"no test drives {unfired}"
-
-
-def expected(definition: Definition) -> set[tuple[str, str, str]]:
-    """Everything that a definition can make happen."""
-    found: set[tuple[str, str, str]] = set()
-    entities: list[EntityDefinition] = [definition.user, *([definition.account] if definition.account else [])]
-    for entity in entities:
-        for machine in entity.machines:
-            found |= {(entity.kind, machine.name, rule.name) for rule in machine.rules}
-        found |= {(entity.kind, "signals", signal.name) for signal in entity.signals}
-    for alert in definition.alerts:
-        found |= {(alert.kind, "alerts", f"{alert.name}/{status}") for status in ("opened", "resolved")}
-    return found

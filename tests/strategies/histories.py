@@ -107,9 +107,10 @@ def _account(draw: st.DrawFn, risk: bool) -> str:
     grown = draw(st.sampled_from([f"some >= {n}", f"recent >= {m}", f"some >= {n} and contract", "some / all >= 0.5"]))
     lost = draw(st.sampled_from([f"idle >= {draw(_days)}", "not contract", "recent == 0", "health < 50"]))
     hold = draw(st.sampled_from(["", "", ", hold: 2d"]))
+    forget = f"\n  forget: {{stage: lead, idle: {draw(_days)}}}" if draw(st.integers(0, 3)) == 0 else ""
     return f"""\
 account:
-  activity: {draw(st.sampled_from(["members", "members", "alpha"]))}
+  activity: {draw(st.sampled_from(["members", "members", "alpha"]))}{forget}
   measures:
     all:      {{members: {{}}}}
     some:     {{members: {{{member}}}}}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schemas.definition.parse import parse
 from schemas.event import Event
-from tests.model.driver import Published
+from streams.replay import Kept
+from tests.model.driver import Driven, Published
 from tests.model.laws import check
 from tests.strategies.histories import DAY, HOUR, START, History, Turn
 
@@ -115,3 +116,24 @@ user:
         text, event(1, 0, "Beta"), event(2, 1, "Beta"), event(3, 2), event(4, 3, "Beta"), event(5, 4, "C"), until=9
     )
     assert days(found, "goes") == [4]
+
+
+def test_a_forgotten_entity_goes_when_the_grace_period_is_over_restarted_or_not() -> None:
+    text = """\
+user:
+  activity: every
+  forget: {stage: here, idle: 5d}
+  measures: {ever: {count: every}}
+  stage: {states: [here, there], transitions: [{name: goes, from: here, to: there, when: ever >= 9}]}
+"""
+    driven = Driven(parse(HEAD + text))
+    driven.turn(Turn((event(1, 0),), START, False))
+    driven.turn(Turn((), START + 5 * DAY, False))
+    logic, ((key, entity),) = driven.users.logic, driven.users.entities.items()
+    loaded = logic.load(key, logic.dump(entity))
+    gone = START + 5 * DAY + HOUR + 1
+    for found in (entity, loaded):
+        assert logic.deadline(found) <= gone
+        assert not logic.advance(key, found, [], gone - 1, 0, Kept()).ended
+        assert logic.deadline(found) == gone
+        assert logic.advance(key, found, [], gone, 0, Kept()).ended

@@ -22,10 +22,11 @@ from streams.batch.fetch import Batch
 from streams.batch.topic_ids import Topic
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.ledger import Ledger, Take
-from streams.delivery.task import Fenced, Task
+from streams.delivery.task import Fenced, InputTruncated, Task
 from streams.graph import Graph, Stage
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
 from streams.skew import Skew
+from streams.takeover import Key, Takeover, check_together
 
 log = structlog.get_logger("journeys.engine")
 
@@ -38,11 +39,22 @@ TICK_S = 0.05
 DRAIN_S = 5.0
 """Within this a lane ends what it began when its partition is taken away; well within any session timeout."""
 
-CLAIMS = 20
-"""How often we try to take over from a former owner that still writes."""
+HEARTBEATS = 2.0
+"""Heartbeats after which a worker that has lost its place in the group knows it."""
 
-Key = tuple[str, int]
-"""(table or source topic, partition): a task, and its lane."""
+MOST_SEEKS = 3
+"""Seeks to one offset after which its records are taken for gone: deleted by retention while the partition waited."""
+
+MOST_FENCED = 10
+"""How often a worker takes partitions again that somebody wrote to; after that something is wrong with more than one."""
+
+
+class StateLost(Exception):
+    """Inputs were read and committed, and the state that this made is not there."""
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 class Engine:
@@ -62,6 +74,9 @@ class Engine:
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._by_input: dict[TP, Lane] = {}
         self._committed: dict[TP, int] = {}
+        self._has_commits: set[TP] = set()
+        self._sought: Counter[tuple[TP, int]] = Counter()
+        self._fenced = 0
         self._skew = Skew(
             graph.max_skew, graph.is_source, lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0]
         )
@@ -100,10 +115,21 @@ class Engine:
         if lane is None or not self._open or batch.generation != self._ledger.generation:
             return
         expected = self._ledger.next_offset(tp)
-        if expected is not None and batch.begin != expected:
+        if expected is not None and batch.begin != expected and not self._is_gone(tp, expected, batch.begin):
             self._seek_back(lane, tp, expected)
         elif isinstance(self._ledger.take(batch.generation, tp, batch.begin, batch.end), Take):
             lane.put(batch)
+
+    def _is_gone(self, tp: TP, expected: int, begin: int) -> bool:
+        """Whether the records before this batch are not there any more: asked for again and again, they do not come."""
+        if begin < expected:
+            return False
+        self._sought[tp, expected] += 1
+        if self._sought[tp, expected] <= MOST_SEEKS:
+            return False
+        self.counts["gone_before_read", tp.topic] += begin - expected
+        log.error("records_gone", topic=tp.topic, partition=tp.partition, expected=expected, first=begin)
+        return True
 
     def _seek_back(self, lane: Lane, tp: TP, offset: int) -> None:
         lane.readings[tp.topic].waiting -= 1
@@ -148,40 +174,30 @@ class Engine:
 
     async def take_over(self, assigned: Collection[TP], generation: int) -> None:
         began = time.monotonic()
-        consumer = self._app.batch_consumer
-        await self._learn()
+        if self._lanes:  # a rebalance that began while the last one was still being taken over
+            await self.give_up(assigned)
+            self.gave_up()
+        appender = await self._learn()
         stages = {
             (stage.table, tp.partition): stage
             for stage in self.graph.stages for tp in assigned if tp.topic == stage.changelog
         }  # fmt: skip
-        self._check_together(stages, assigned)
-        committed = {tp: at for tp, at in (await consumer.committed()).items() if tp.topic in self.batched}
+        check_together(stages, assigned)
+        sources = {(tp.topic, tp.partition): tp for tp in assigned if tp.topic in self.graph.routes}
+        self._tasks = {key: task for key, task in self._tasks.items() if key in stages or key in sources}
         async with BulkReader(self._app.group_options()) as reader:
-            first = await reader.begins([tp for tp, at in committed.items() if at is None])
-            ends = await reader.ends(list(committed))
-            starts = {tp: first[tp] if at is None else at for tp, at in committed.items()}
-            self._committed = starts
-            await self._take_stages(reader, stages, generation, ends)
-            await self._take_sources(reader, starts)
-        self._start(generation, starts)
-        self.recovered["seconds"] = time.monotonic() - began
-        log.info(
-            "partitions_taken",
-            generation=generation,
-            tasks=len(self._lanes),
-            seconds=round(self.recovered["seconds"], 3),
-        )
+            takeover = Takeover(self.graph, self.topics, appender, reader)
+            self._committed = await self._starts(reader)
+            await self._renew(takeover, stages, generation)
+            await self._restore(takeover, {key: s for key, s in stages.items() if key not in self._tasks}, generation)
+            for key, tp in sources.items():
+                if key not in self._tasks:
+                    self._tasks[key] = await takeover.decode(tp, self._committed[tp])
+        self._start(generation)
+        self.recovered = {"seconds": time.monotonic() - began, "records": takeover.records, "reading": takeover.seconds}
+        log.info("partitions_taken", generation=generation, tasks=len(self._lanes), **_rounded(self.recovered))
 
-    def _check_together(self, stages: Mapping[Key, Stage], assigned: Collection[TP]) -> None:
-        for (table, partition), stage in stages.items():
-            missing = [topic for topic in stage.inputs if TP(topic, partition) not in assigned]
-            if missing:
-                raise RuntimeError(
-                    f"partition {partition} of {stage.changelog} was assigned without {', '.join(missing)}: {table} "
-                    "need topics of one partition count; see `journeys topics`"
-                )
-
-    async def _learn(self) -> None:
+    async def _learn(self) -> Appender:
         """Partition counts and ids of all topics; once."""
         if self._appender is None:
             self.topics.update(await self._app.batch_producer.describe(self.graph.topics))
@@ -190,93 +206,111 @@ class Engine:
                 raise RuntimeError(f"no such topic: {', '.join(missing)}; make ours with `journeys topics --apply`")
             self.graph.partitioner.learn({name: topic.partitions for name, topic in self.topics.items()})
             self._appender = Appender(self._app.batch_producer, self.graph.partitioner, self.graph.prefix)
+        return self._appender
 
-    async def _take_stages(
-        self, reader: BulkReader, stages: Mapping[Key, Stage], generation: int, ends: Mapping[TP, int]
-    ) -> None:
-        self._tasks = {key: task for key, task in self._tasks.items() if isinstance(task, DecodeTask) or key in stages}
-        new: dict[Key, Task[Any]] = {}
+    async def _starts(self, reader: BulkReader) -> dict[TP, int]:
+        """Where each input partition goes on by its commit; where there is none, its first record."""
+        commits = {
+            tp: at for tp, at in (await self._app.batch_consumer.committed()).items() if tp.topic in self.batched
+        }
+        first, ends = await reader.begins(list(commits)), await reader.ends(list(commits))
+        self._has_commits = {tp for tp, at in commits.items() if at}
+        for tp, at in commits.items():
+            if at is not None and at > ends[tp]:
+                raise InputTruncated(
+                    f"{tp.topic}, partition {tp.partition}, ends at {ends[tp]}, but group {self._app.conf.id} committed "
+                    f"{at}: it was deleted and created again. Give it another name, or reset the group's offsets"
+                )
+        for tp in [tp for tp, at in commits.items() if at is not None and at < first[tp]]:
+            self.counts["gone_before_read", tp.topic] += first[tp] - (commits[tp] or 0)
+            log.error("records_gone", topic=tp.topic, partition=tp.partition, committed=commits[tp], first=first[tp])
+        return {tp: max(at or 0, first[tp]) for tp, at in commits.items()}
+
+    async def _renew(self, takeover: Takeover, stages: Mapping[Key, Stage], generation: int) -> None:
         for key, stage in stages.items():
-            kept = self._tasks.get(key)
-            if kept is None or not await self._renew(key, stage, generation):
-                self._tasks.pop(key, None)
-                new[key] = self.graph.new_task(stage, key[1], generation, self.topics)
-        await self._recover(reader, stages, new)
-        for key, task in new.items():
+            task = self._tasks.get(key)
+            if isinstance(task, Task) and not await takeover.renew(task, stage, key[1], generation):
+                del self._tasks[key]
+
+    async def _restore(self, takeover: Takeover, stages: Mapping[Key, Stage], generation: int) -> None:
+        ends = await self._app.batch_consumer.highwaters(*(TP(t, p) for (_, p), s in stages.items() for t in s.inputs))
+        for key, task in (await takeover.recover(stages, generation)).items():
             await self._lane(key, task, {}).do(task.restored())
+            self._check_state(key, task, stages[key])
             task.check_inputs({topic: ends[TP(topic, key[1])] for topic in stages[key].inputs})
             self._tasks[key] = task
 
-    async def _renew(self, key: Key, stage: Stage, generation: int) -> bool:
-        """Claim a partition that never left us; False if somebody wrote to it all the same."""
-        task = self._tasks[key]
-        assert isinstance(task, Task)
-        task.generation = max(task.generation + 1, generation)
-        try:
-            for base, count in await self._append(stage, key[1], task.claim().changelog):
-                task.appended(base, count)
-        except Fenced:
-            return False
-        return True
+    def _check_state(self, key: Key, task: Task[Any], stage: Stage) -> None:
+        """Inputs that were read, and no state of them: somebody deleted the changelog."""
+        read = [topic for topic in stage.inputs if TP(topic, key[1]) in self._has_commits]
+        if read and not task.positions:
+            raise StateLost(
+                f"{stage.changelog}, partition {key[1]}, has no state, but {', '.join(read)} was read: the changelog was "
+                f"deleted. To build the state again, reset the offsets of group {self._app.conf.id} to the beginning"
+            )
 
-    async def _recover(self, reader: BulkReader, stages: Mapping[Key, Stage], new: Mapping[Key, Task[Any]]) -> None:
-        """Read and claim until nobody wrote in between."""
-        left = {TP(stages[key].changelog, key[1]): (key, task) for key, task in new.items()}
-        position = dict.fromkeys(left, 0)
-        began, read = time.monotonic(), 0
+    async def _retake(self, key: Key, generation: int) -> None:
+        """Somebody else wrote to our changelog. If the group still says that the partition is ours, take it again."""
+        self._close(key)
+        await asyncio.sleep(self._app.conf.broker_heartbeat_interval * HEARTBEATS)
+        stage = self.graph.stage(key[0])
+        if not self._open or generation != self._ledger.generation or self._app.rebalancing or stage is None:
+            return
+        async with BulkReader(self._app.group_options()) as reader:
+            await self._restore(
+                Takeover(self.graph, self.topics, await self._learn(), reader), {key: stage}, generation
+            )
+        if self._open and generation == self._ledger.generation:
+            log.warning("partition_retaken", task=key[0], partition=key[1])
+            begin = self._begin(key)
+            self._ledger.assign(generation, dict.fromkeys(self._by_input) | begin)
+            self._open_lane(key, begin)
+            await self._app.batch_consumer.seek_batches(begin)
 
-        def restore(tp: TP, records: list[tuple[bytes, bytes | None]]) -> None:
-            nonlocal read
-            read += len(records)
-            left[tp][1].restore(records)
-
-        for _ in range(CLAIMS):
-            position = await reader.read({tp: position[tp] for tp in left}, restore)
-            for tp, (key, task) in list(left.items()):
-                ((base, _),) = await self._append(stages[key], key[1], task.claim().changelog)
-                if task.claimed(base, position[tp]):
-                    del left[tp]
-            if not left:
-                break
-        else:
-            raise Fenced(f"another worker goes on writing to {', '.join(sorted(tp.topic for tp in left))}")
-        self.recovered = {"records": read, "read_seconds": time.monotonic() - began}
-
-    async def _append(self, stage: Stage, partition: int, groups: Any) -> list[tuple[int, int]]:
-        assert self._appender is not None
-        return await self._appender.append(stage.changelog, partition, groups)
-
-    async def _take_sources(self, reader: BulkReader, starts: Mapping[TP, int]) -> None:
-        mine = {tuple(tp): tp for tp in starts if tp.topic in self.graph.routes}
-        self._tasks = {key: task for key, task in self._tasks.items() if isinstance(task, Task) or key in mine}
-        for key, tp in mine.items():
-            if key not in self._tasks:
-                task = self.graph.decode_task(tp.topic, tp.partition, self.topics)
-                last = await reader.last(tp, starts[tp])
-                if last is not None:
-                    task.resume(last)
-                self._tasks[key] = task
+    def _close(self, key: Key) -> None:
+        """Forget a task and its lane; nothing is fetched for it any more."""
+        self._lanes.pop(key).abandon()
+        self._running.pop(key, None)
+        self._tasks.pop(key, None)
+        gone = {TP(topic, key[1]) for topic in self.graph.inputs_of(key[0])}
+        self._ledger.revoke(set(gone))
+        self._by_input = {tp: lane for tp, lane in self._by_input.items() if tp not in gone}
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
-    def _start(self, generation: int, starts: Mapping[TP, int]) -> None:
-        begin = dict(starts)
-        for (_, partition), task in self._tasks.items():
-            if isinstance(task, Task):
-                begin.update({TP(topic, partition): at for topic, at in task.positions.items()})
-        self._ledger.revoke(set(self._by_input))
-        self._ledger.assign(generation, dict(begin))
-        self._by_input = {}
-        for key, task in self._tasks.items():
-            topics = self.graph.inputs_of(key[0])
-            lane = self._lane(key, task, {topic: Reading(begin[TP(topic, key[1])]) for topic in topics})
-            self._lanes[key] = lane
-            self._by_input.update({TP(topic, key[1]): lane for topic in topics})
-        self._skew.watch(self._lanes)
-        self._running = {key: self._spawn(lane.run()) for key, lane in self._lanes.items()}
+    def _start(self, generation: int) -> None:
+        begins = {key: self._begin(key) for key in self._tasks}
+        self._ledger.assign(generation, {tp: offset for begin in begins.values() for tp, offset in begin.items()})
         self._open = True
+        for key, begin in begins.items():
+            self._open_lane(key, begin)
         if self._ticker is None:
             self._ticker = self._spawn(self._tick())
+
+    def _begin(self, key: Key) -> dict[TP, int]:
+        """Where a task goes on reading: by its own state, which is never behind a commit; by the commit without one."""
+        task = self._tasks[key]
+        known = task.positions if isinstance(task, Task) else {}
+        inputs = ((topic, TP(topic, key[1])) for topic in self.graph.inputs_of(key[0]))
+        return {tp: known.get(topic, self._committed[tp]) for topic, tp in inputs}
+
+    def _open_lane(self, key: Key, begin: Mapping[TP, int]) -> None:
+        lane = self._lane(key, self._tasks[key], {tp.topic: Reading(offset) for tp, offset in begin.items()})
+        self._lanes[key] = lane
+        self._by_input.update(dict.fromkeys(begin, lane))
+        self._skew.watch(self._lanes)
+        generation = self._ledger.generation
+        running = self._running[key] = asyncio.create_task(lane.run())
+        running.add_done_callback(lambda task: self._lane_ended(key, lane, generation, task))
+
+    def _lane_ended(self, key: Key, lane: Lane, generation: int, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Fenced) and self._open and self._lanes.get(key) is lane and self._fenced < MOST_FENCED:
+            self._fenced += 1
+            log.warning("partition_fenced", reason=str(error))
+            self._spawn(self._retake(key, generation))
+        else:
+            self._ended(task)
 
     def _lane(self, key: Key, task: Task[Any] | DecodeTask, readings: dict[str, Reading]) -> Lane:
         name, partition = key

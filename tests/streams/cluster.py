@@ -74,6 +74,32 @@ class Cluster:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
         await admin.close()
 
+    def delete(self, topic: str) -> None:
+        """Delete a topic and make it again, empty."""
+        asyncio.run(self._delete(self.prefix + topic))
+
+    async def _delete(self, name: str) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        await admin.delete_topics([name])
+        while name in await admin.list_topics():
+            await asyncio.sleep(0.05)
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+        await admin.close()
+
+    def commit(self, topic: str, offset: int) -> None:
+        """Commit this for every partition in the name of the workers' group, which must be empty."""
+        asyncio.run(self._commit(self.prefix + topic, offset))
+
+    async def _commit(self, topic: str, offset: int) -> None:
+        group = f"{self.prefix}engine"
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
+        ) as consumer:
+            partitions = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+            consumer.assign(partitions)
+            await consumer.commit(dict.fromkeys(partitions, offset))
+
     def worker(self, *arguments: str) -> Worker:
         output = self._folder / f"worker{len(self._workers)}.log"
         worker = Worker(["tests.streams.toy_worker", self.bootstrap, self.prefix, *arguments], output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 
 from tests.simulation.oracle import Oracle
@@ -71,3 +72,53 @@ def test_sigterm_in_the_middle_of_a_batch_and_a_worker_that_joins_and_leaves(clu
     cluster.feed([], end=7_000)
     check(cluster, events, 7_000)
     assert second.process.poll() is None
+
+
+def test_a_worker_that_slept_through_its_own_replacement_does_no_harm(cluster: Cluster) -> None:
+    events = history(4, 5_000)
+    cluster.feed(events[:2_000])
+    sleeper = cluster.worker("0.5").ready()
+    time.sleep(0.5)
+    assert cluster.lag() > 0
+    sleeper.process.send_signal(signal.SIGSTOP)
+    successor = cluster.worker("0.2").ready()
+    cluster.feed(events[2_000:4_000])
+    time.sleep(1)
+    sleeper.process.send_signal(signal.SIGCONT)
+    cluster.feed(events[4_000:], end=6_000)
+    time.sleep(4)
+    if successor.process.poll() is not None:
+        cluster.worker().ready()  # what a supervisor would do
+    check(cluster, events, 6_000)
+
+
+def test_an_engine_without_the_state_that_it_made_refuses_to_start(cluster: Cluster) -> None:
+    cluster.feed(history(5, 500), end=1_000)
+    worker = cluster.worker().ready()
+    wait_for(lambda: cluster.lag() == 0, 30, worker.text)
+    worker.terminate()
+    cluster.delete("users-changelog")
+    again = cluster.worker()
+    wait_for(lambda: again.process.poll() is not None, 30, again.text)
+    assert again.process.returncode != 0
+    assert "the changelog was deleted. To build the state again, reset the offsets" in again.text()
+
+
+def test_a_source_topic_made_anew_under_its_old_name_is_read_from_its_beginning(cluster: Cluster) -> None:
+    before, after = history(6, 500), history(7, 500, start=2_000)
+    cluster.feed(before, end=1_000)
+    worker = cluster.worker().ready()
+    wait_for(lambda: cluster.lag() == 0, 30, worker.text)
+    worker.terminate()
+    cluster.delete("raw")
+    cluster.feed(after, end=4_000)  # before the worker starts: nobody waits for a partition that is known to be empty
+    cluster.worker().ready()
+    check(cluster, before + after, 4_000)
+
+
+def test_a_commit_beyond_the_end_of_a_source_is_refused(cluster: Cluster) -> None:
+    cluster.commit("raw", 10_000)
+    worker = cluster.worker()
+    wait_for(lambda: worker.process.poll() is not None, 30, worker.text)
+    assert worker.process.returncode != 0
+    assert "it was deleted and created again" in worker.text()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import psutil
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.generator import segment_events
@@ -98,6 +99,13 @@ class Bench:
             flush=True,
         )
 
+    async def _create(self, *topics: str) -> None:
+        """The broker makes no topic by itself, and Faust only its own internal ones."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+        await admin.start()
+        await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics])
+        await admin.close()
+
     def _plan(self, prefix: str, topic: str) -> Plan:
         return Plan(
             self._folder,
@@ -130,6 +138,7 @@ class Bench:
         return run
 
     async def _baseline(self, name: str, events: int) -> Run:
+        await self._create(f"{name}-transitions", f"{name}-members")
         log = self._folder / f"{name}.log"
         env = {
             "BENCH_APP": name, "BENCH_KAFKA": self._kafka, "BENCH_SOURCE": "bench-small",
@@ -137,7 +146,7 @@ class Bench:
         }  # fmt: skip
         command = [
             sys.executable, "-m", "faust", "-A", "tests.bench.idiomatic", "--datadir", str(self._folder / name), "worker",
-            "--without-web", "-l", "warning",
+            "--without-web", "-l", "warn",
         ]  # fmt: skip
         worker = Guarded(command, log, env={**os.environ, **env})
         try:

@@ -14,6 +14,10 @@ from streams.topology import declare, graph_of
 PRODUCER_TIMEOUT_S = 60.0
 """A record that could not be sent for this long ends the process; Faust would hang for twenty minutes."""
 
+NEVER_S = 365 * 86_400.0
+"""A year: whoever holds partitions back fetches nothing for as long as an outage lasts, and must not leave its group for
+it. That the process lives is what heartbeats say."""
+
 
 def engine_app(settings: Settings, definition: Definition) -> BatchApp:
     """The app with its agents and tables; not started."""
@@ -33,6 +37,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "broker_rebalance_timeout": max(30.0, session),
         "broker_request_timeout": max(40.0, session),
         "broker_max_poll_records": settings.batch,
+        "broker_max_poll_interval": NEVER_S,
         "consumer_group_instance_id": settings.instance,
         "consumer_auto_offset_reset": "earliest",
         "producer_request_timeout": PRODUCER_TIMEOUT_S,

@@ -159,6 +159,8 @@ class Engine:
             return True
         except TimeoutError:
             log.warning("partition_abandoned", task=key[0], partition=key[1], seconds=DRAIN_S)
+        except Fenced as error:  # nothing of it was published; the next owner finds all there is in the changelog
+            log.warning("partition_fenced", reason=str(error))
         except Exception as error:
             self._fail(error)
         self._lanes[key].abandon()
@@ -305,12 +307,12 @@ class Engine:
 
     def _lane_ended(self, key: Key, lane: Lane, generation: int, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, Fenced) and self._open and self._lanes.get(key) is lane and self._fenced < MOST_FENCED:
+        if not isinstance(error, Fenced) or self._fenced >= MOST_FENCED:
+            self._ended(task)
+        elif self._open and self._lanes.get(key) is lane:  # else it is being given up, and `_drain` sees to it
             self._fenced += 1
             log.warning("partition_fenced", reason=str(error))
             self._spawn(self._retake(key, generation))
-        else:
-            self._ended(task)
 
     def _lane(self, key: Key, task: Task[Any] | DecodeTask, readings: dict[str, Reading]) -> Lane:
         name, partition = key

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from functools import partial
+from typing import Any
 
 from schemas.definition.model import Definition
 from schemas.event import Event
+from schemas.sources.outcome import Failure, Watermark
 from sinks.clickhouse.connect import AddressError, connect
 from sinks.clickhouse.retry import Refused, classify
+from sinks.clickhouse.rows import stage_rows
 from sinks.clickhouse.writer import ClickHouseWriter, Writer
-from streams.app import options
+from streams.app import NEVER_S, options
 from streams.batch.app import BatchApp, Untouched
 from streams.batch.fetch import Batch
-from streams.delivery.contracts import Record
+from streams.delivery.contracts import Drop, Record
 from streams.journey.users import Decoder
-from streams.metrics import Growing, Metrics
+from streams.lanes import wall_ms
+from streams.metrics import Metrics, Name
 from streams.settings import Settings
 from streams.sink import Sink
+from streams.sink_assignment import Read
 from streams.topics import PUBLISHED
+
+UNHURRIED: dict[str, Any] = {"stream_processing_timeout": NEVER_S, "broker_commit_livelock_soft_timeout": NEVER_S}
+"""Faust complains of partitions that stand still, each of them every second. Ours do while ClickHouse is away, which the
+sink says itself."""
+
+OF_SINK: dict[str, Name] = {"rows": "journeys_sink_rows_total", "failure": "journeys_sink_failures_total"}
+"""What only a sink counts."""
 
 
 def sink_app(settings: Settings, definition: Definition) -> tuple[BatchApp, Sink]:
     """The app with its one agent, not started, and what owns its partitions."""
-    app = BatchApp(settings.sink_group, **options(settings))
+    app = BatchApp(settings.sink_group, **options(settings), **UNHURRIED)
     topics = {settings.prefix + name: name for name in PUBLISHED}
     reads = {source.topic: events_of(Decoder(definition, source.source)) for source in settings.sources}
-    sink = Sink(app, topics, reads, partial(writer_of, settings), settings.prefix)
+    stages = stage_rows(definition, wall_ms())
+    sink = Sink(app, topics, reads, stages, partial(writer_of, settings), settings.prefix)
     app.owner = sink
 
     async def store(batches: AsyncIterable[Batch]) -> None:
@@ -41,14 +54,19 @@ def sink_app(settings: Settings, definition: Definition) -> tuple[BatchApp, Sink
     return app, sink
 
 
-def events_of(decoder: Decoder) -> Callable[[Record], list[Event]]:
+def events_of(decoder: Decoder) -> Read:
     """Reads what the engine reads: what it excludes is not in the table either. What it cannot read is a dead letter
     of the engine's, and no row here."""
     router = decoder.router
 
-    def read(record: Record) -> list[Event]:
-        events = [found for found in decoder.events(record) if isinstance(found, Event)]
-        return [event for event in events if router.excluded(router.selections.match(event)) is None]
+    def judged(found: Event | Failure) -> Event | Drop:
+        if isinstance(found, Failure):
+            return Drop(f"undecodable:{found.reason}")
+        excluded = router.excluded(router.selections.match(found))
+        return found if excluded is None else Drop(f"excluded:{excluded}")
+
+    def read(record: Record) -> list[Event | Drop]:
+        return [judged(found) for found in decoder.events(record) if not isinstance(found, Watermark)]
 
     return read
 
@@ -66,20 +84,16 @@ def writer_of(settings: Settings) -> Writer:
 
 async def watch_sink(sink: Sink, metrics: Metrics) -> None:
     """Figures, once a second, until cancelled."""
-    growing = Growing()
     while True:
-        collect(sink, metrics, growing)
+        collect(sink, metrics)
         await asyncio.sleep(1.0)
 
 
-def collect(sink: Sink, metrics: Metrics, growing: Growing) -> None:
-    """Every figure as of now."""
-    rows = {label: float(n) for (name, label), n in sink.counts.items() if name == "rows"}
-    failures = {label: float(n) for (name, label), n in sink.counts.items() if name == "failure"}
-    for table, added in growing.since("rows", rows):
-        metrics.add("journeys_sink_rows_total", added, table)
-    for kind, added in growing.since("failures", failures):
-        metrics.add("journeys_sink_failures_total", added, kind)
+def collect(sink: Sink, metrics: Metrics) -> None:
+    """Every figure as of now; what was counted is emptied."""
+    for name, label in [key for key in sink.counts if key[0] in OF_SINK]:
+        metrics.add(OF_SINK[name], sink.counts.pop((name, label)), label)
+    metrics.take(sink.counts)
     metrics.set("journeys_sink_waiting_rows", sink.waiting_rows)
     metrics.set("journeys_sink_flush_seconds", sink.flush_seconds)
     metrics.forget(["journeys_committed_lag_records"])

@@ -1,7 +1,8 @@
 """Batcher: rows collected into flushes, and which offsets a flush makes safe to commit. Pure; time is an argument.
 
-Call order of the shell, for each record it fetched: `add` (or `add_events`); then while `full()`, fetch nothing more;
-when `due(now)`: `take()`, deliver each table of the flush, produce its dead letters; then commit what `done()` says.
+Call order of the shell, for each record it fetched: `add` (or `add_events`), and `reach` at the end of a batch; then
+while `full()`, fetch nothing more; when `due(now)`: `take()`, deliver each table of the flush, produce its dead letters;
+then commit what `done()` says.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class Flush(Generic[R]):
     bytes: int = 0
     since: int = 0
 
+    @property
+    def empty(self) -> bool:
+        """Neither rows nor offsets to commit."""
+        return not self.records and not self.commit
+
     def refused(self, table: str, row: int, detail: str) -> None:
         """ClickHouse cannot store this row: its record becomes a dead letter."""
         record, item = self.tables[table].sources[row]
@@ -102,8 +108,7 @@ class SinkCore(Generic[R]):
 
     def _take(self, record: R, rows: Sequence[tuple[str, tuple[Any, ...]]], now: int) -> None:
         pending = self._pending
-        if not pending.records:
-            pending.since = now
+        self._begin(now)
         for item, (table, values) in enumerate(rows):
             batch = pending.tables.get(table)
             if batch is None:
@@ -114,6 +119,16 @@ class SinkCore(Generic[R]):
         pending.rows += len(rows)
         pending.bytes += len(record.value or b"")
         pending.commit[record.topic, record.partition] = record.offset + 1
+
+    def reach(self, where: Partition, end: int, now: int) -> None:
+        """All records before `end` were added; what lies between the last one and it holds none (a transaction's marker,
+        a compacted record). A flush may hold nothing but this."""
+        self._begin(now)
+        self._pending.commit[where] = end
+
+    def _begin(self, now: int) -> None:
+        if self._pending.empty:
+            self._pending.since = now
 
     def full(self) -> bool:
         """Whether the shell must stop fetching until the next `take`."""
@@ -127,13 +142,13 @@ class SinkCore(Generic[R]):
     def due(self, now: int) -> bool:
         """Whether to `take` now: a bound is reached and no flush is in flight. `now`: ms, the clock of `add`."""
         pending = self._pending
-        if self._flying is not None or not pending.records:
+        if self._flying is not None or pending.empty:
             return False
         return self.full() or now - pending.since >= self._bounds.age
 
     def next_due(self) -> int | None:
         """When the age bound is reached (ms); None while nothing waits or a flush is in flight."""
-        if self._flying is not None or not self._pending.records:
+        if self._flying is not None or self._pending.empty:
             return None
         return self._pending.since + self._bounds.age
 

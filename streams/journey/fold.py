@@ -19,6 +19,7 @@ from streams.journey.calendar import DAY, Calendar
 from streams.journey.guards import Guards
 from streams.journey.levels import Matcher
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal, compile_machines, compile_signals
+from streams.journey.measures import added
 from streams.journey.publish import Publisher
 from streams.journey.rollup import Member, Rollups
 from streams.journey.selections import Hit, Reader, Selections
@@ -352,7 +353,7 @@ def _counted_since(cell: Any, flag: Any, value: float) -> Any:
     times = flag[2] if flag is not None else 0
     if not times:
         return cell
-    return [times, cell[1] + value] if cell is not None and cell[0] == times else [times, value]
+    return [times, added(cell[1] if cell is not None and cell[0] == times else 0, value)]
 
 
 __all__ = ["Change", "CompiledSignal", "Fact", "Fold", "Members", "Out"]

@@ -12,6 +12,7 @@ user's is ever executed.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -368,7 +369,7 @@ def _crossing(op: str, slope: int, left: Any, right: Any, now: int) -> int:
     """When `left op right`, false now, comes true while left - right moves by `slope` a ms."""
     if left is None or right is None:
         return NEVER
-    gap = left - right
+    gap = left - right  # both are numbers: the checker lets nothing else meet a moving term
     if slope < 0:
         gap, slope = -gap, -slope
         op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
@@ -380,6 +381,26 @@ def _crossing(op: str, slope: int, left: Any, right: Any, now: int) -> int:
 
 def _same_kind(a: Any, b: Any) -> bool:
     return a is not None and b is not None and isinstance(a, str) == isinstance(b, str)
+
+
+def _number(value: Any) -> Any:
+    """A number that is one: text where a number should be, and what no 64 bits hold, are unknown."""
+    return value if isinstance(value, (int, float)) and -NEVER < value < NEVER else None
+
+
+def _arithmetic(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Unknown of unknown. What an event says is of any type and size, so every side is looked at."""
+
+    def apply(a: Any, b: Any) -> Any:
+        a, b = _number(a), _number(b)
+        return None if a is None or b is None else _number(fn(a, b))
+
+    return apply
+
+
+def _least_or_most(fn: Callable[..., Any], *items: Any) -> Any:
+    found = [_number(item) for item in items]
+    return None if None in found else fn(found)
 
 
 def _after(now: int, instants: tuple[int, ...]) -> int:
@@ -397,11 +418,11 @@ _RUNTIME: dict[str, Any] = {
     "age": lambda since, now: None if since is None else now - since,
     "until": lambda at, now: None if at is None else at - now,
     "flag_since": lambda cell: None if cell is None else cell[1],
-    "least_or_most": lambda fn, *items: None if None in items else fn(items),
-    "add": lambda a, b: None if a is None or b is None else a + b,
-    "sub": lambda a, b: None if a is None or b is None else a - b,
-    "mul": lambda a, b: None if a is None or b is None else a * b,
-    "div": lambda a, b: None if a is None or not b else a / b,
+    "least_or_most": _least_or_most,
+    "add": _arithmetic(operator.add),
+    "sub": _arithmetic(operator.sub),
+    "mul": _arithmetic(operator.mul),
+    "div": _arithmetic(lambda a, b: a / b if b else None),
     "ge": lambda a, b: _same_kind(a, b) and a >= b,
     "gt": lambda a, b: _same_kind(a, b) and a > b,
     "le": lambda a, b: _same_kind(a, b) and a <= b,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from schemas.definition.model import Measure
-from schemas.time import parse_time
+from schemas.time import LATEST, parse_time
 from streams.journey.calendar import DAY
 
 Cell = Any
@@ -42,11 +42,22 @@ class First:
         return None
 
 
+LARGEST = 2**53
+"""No sum goes further from 0. Above it a double is no longer exact, and somewhere above that JSON loses the number:
+one absurd amount would make a state that cannot be written, or not read back the same."""
+
+
+def added(total: float, value: float) -> float:
+    """A sum that stays a number that JSON holds, whatever is added."""
+    found = total + value
+    return found if -LARGEST <= found <= LARGEST else LARGEST if found > 0 else -LARGEST
+
+
 class Total:
     """A count or sum without a window."""
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
-        return (cell or 0) + value
+        return added(cell or 0, value)
 
     def value(self, cell: Cell, today: int) -> Value:
         return cell or 0
@@ -63,14 +74,14 @@ class Windowed:
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
         if cell is None:
-            return [day, value]
+            return [day, added(0, value)]
         if cell[-2] == day:
-            cell[-1] += value
+            cell[-1] = added(cell[-1], value)
         elif cell[-2] < day:
             floor = day - self._days
             while cell and cell[0] <= floor:
                 del cell[:2]
-            cell += (day, value)
+            cell += (day, added(0, value))
         else:
             self._earlier(cell, day, value)
         return cell
@@ -82,9 +93,9 @@ class Windowed:
         while cell[i] < day:
             i += 2
         if cell[i] == day:
-            cell[i + 1] += value
+            cell[i + 1] = added(cell[i + 1], value)
         else:
-            cell[i:i] = (day, value)
+            cell[i:i] = (day, added(0, value))
 
     def value(self, cell: Cell, today: int) -> Value:
         if cell is None:
@@ -92,8 +103,7 @@ class Windowed:
         floor = today - self._days
         inside = cell[0] > floor
         amounts = cell[1::2] if inside else [cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor]
-        total: float = sum(amounts)
-        return total
+        return added(sum(amounts), 0)
 
     def changes(self, cell: Cell, today: int) -> int | None:
         floor = today - self._days
@@ -258,7 +268,7 @@ class Flag:
 
 def as_time(value: Any) -> int | None:
     """A property that is a time, as ms: RFC 3339, epoch seconds, or epoch ms (above 10^11, which in seconds is the year 5138)."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 1e11:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 1e11 < value < LATEST:
         return int(value)
     return parse_time(value)
 

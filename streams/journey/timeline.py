@@ -70,7 +70,9 @@ class Entity:
 
     def dump(self) -> bytes:
         head = self.head
-        asleep = self.asleep or ((-1, NEVER) if head is None else (head.now, head.deadline if head.ended < 0 else head.ended))
+        asleep = self.asleep or (
+            (-1, NEVER) if head is None else (head.now, head.deadline if head.ended < 0 else head.ended)
+        )
         rest = orjson.dumps(
             [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep], default=tuple
         )

@@ -15,6 +15,7 @@ from tests.strategies.histories import companies, histories
 LONG = os.environ.get("LAWS") == "long"
 
 
+@pytest.mark.timeout(3_600 if LONG else 300)
 def test_the_core_tells_the_story_that_the_naive_model_recomputes(capsys: pytest.CaptureFixture[str]) -> None:
     lively = Liveliness()
 

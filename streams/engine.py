@@ -176,6 +176,7 @@ class Engine:
 
     async def take_over(self, assigned: Collection[TP], generation: int) -> None:
         began = time.monotonic()
+        self._fenced = 0
         if self._lanes:  # a rebalance that began while the last one was still being taken over
             await self.give_up(assigned)
             self.gave_up()

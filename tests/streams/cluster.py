@@ -87,6 +87,19 @@ class Cluster:
         await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
         await admin.close()
 
+    def append(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """These records to every partition of a topic."""
+        asyncio.run(self._append(self.prefix + topic, list(records)))
+
+    async def _append(self, topic: str, records: list[tuple[bytes, bytes]]) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            sent = [
+                await producer.send(topic, value, key=key, partition=p)
+                for p in range(PARTITIONS)
+                for key, value in records
+            ]
+            await asyncio.gather(*sent)
+
     def commit(self, topic: str, offset: int) -> None:
         """Commit this for every partition in the name of the workers' group, which must be empty."""
         asyncio.run(self._commit(self.prefix + topic, offset))

@@ -6,6 +6,8 @@ import random
 import signal
 import time
 
+from streams.delivery.contracts import NEVER
+from streams.delivery.record import encode_entity, entity_key
 from tests.simulation.oracle import Oracle
 from tests.simulation.toys import CountingUsers, FoldingAccounts
 from tests.streams.cluster import Cluster, Event, history, wait_for
@@ -45,13 +47,13 @@ def test_kill_9_at_any_moment_loses_and_repeats_nothing(cluster: Cluster) -> Non
     cluster.feed(events[:3_000])
     luck = random.Random(5)
     for turn in range(3):
-        worker = cluster.worker("0.3").ready()
+        worker = cluster.worker("0.3", "one").ready()
         time.sleep(luck.uniform(0.1, 0.8))
         assert cluster.lag() > 0, "the kill must find records in flight"
         worker.kill()
         cluster.feed(events[3_000 + turn * 900 : 3_900 + turn * 900])
     cluster.feed(events[5_700:], end=7_000)
-    cluster.worker().ready()
+    cluster.worker("0", "one").ready()
     check(cluster, events, 7_000)
 
 
@@ -89,6 +91,19 @@ def test_a_worker_that_slept_through_its_own_replacement_does_no_harm(cluster: C
     check(cluster, events, 6_000)
     assert "somebody else writes to the changelog" in sleeper.text() + successor.text()
     assert (sleeper.process.poll(), successor.process.poll()) == (None, None)
+
+
+def test_a_foreign_record_in_a_changelog_is_undone_by_taking_the_partition_again(cluster: Cluster) -> None:
+    events = history(8, 3_000)
+    cluster.feed(events[:2_000])
+    worker = cluster.worker("0.3").ready()
+    time.sleep(0.5)
+    zombie = [(entity_key(b"u%d" % n), encode_entity(0, 1, NEVER, [], b"a0|1|1|1|1|1")) for n in range(100)]
+    cluster.append("users-changelog", zombie)
+    cluster.feed(events[2_000:], end=4_000)
+    check(cluster, events, 4_000)
+    assert worker.text().count("partition_retaken") >= 1
+    assert worker.process.poll() is None
 
 
 def test_an_engine_without_the_state_that_it_made_refuses_to_start(cluster: Cluster) -> None:

@@ -1,8 +1,9 @@
 """A worker process with the toy logics of the simulation: the real engine, on real Kafka, with an oracle to hold it to.
 
-    python -m tests.streams.toy_worker BOOTSTRAP PREFIX [WORK_MS]
+    python -m tests.streams.toy_worker BOOTSTRAP PREFIX [WORK_MS [INSTANCE]]
 
-WORK_MS: how long each batch of an entity takes, so that a signal finds it in the middle of something.
+WORK_MS: how long each batch of an entity takes, so that a signal finds it in the middle of something. INSTANCE: static
+member of the group, which after a kill need not wait until the group has forgotten its predecessor.
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ def graph(prefix: str, work_s: float = 0.0) -> Graph:
     )  # fmt: skip
 
 
-def main(bootstrap: str, prefix: str, work_ms: str = "0") -> None:
+def main(bootstrap: str, prefix: str, work_ms: str = "0", instance: str | None = None) -> None:
     app = BatchApp(
         f"{prefix}engine", broker=f"kafka://{bootstrap}", web_enabled=False,
         broker_session_timeout=6.0, broker_heartbeat_interval=1.0, broker_request_timeout=30.0,
+        consumer_group_instance_id=instance,
     )  # fmt: skip
     declare(app, graph(prefix, float(work_ms) / 1000))
     Worker(app, loglevel="INFO", redirect_stdouts=False).execute_from_commandline()

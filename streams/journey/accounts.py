@@ -80,6 +80,8 @@ class AccountsLogic(Journeys):
     def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         horizon = until - self._disorder
         due = self._due(entity, inputs, horizon)
+        if not due and self.timeline.deadline(entity) > horizon:  # all that came waits, and no timer is due
+            return Advanced([], [])
         tally = self.timeline.advance(entity, due, horizon, Settled(beside))
         written: list[tuple[bytes, bytes | None]] = [
             (b"m:" + user.encode(), orjson.dumps(tuple(m))) for user, m in tally.members.items()

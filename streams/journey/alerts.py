@@ -125,7 +125,7 @@ class Alerts:
             title=title(rule, carry, signals, entity), signals=signals, because=because, evidence=evidence,
             clears_when=self._clears(s, alert, now, today) if status == "opened" else None, do=rule.do,
             act_by=now + rule.act_within if rule.act_within is not None and status == "opened" else None,
-            owner=carry.get("owner"), carry=carry, transition=transition, at=now, detected_at=0,
+            owner=owner(carry), carry=carry, transition=transition, at=now, detected_at=0,
             definition=self._definition.name, version=self._definition.version, origin="live",
         )  # fmt: skip
 
@@ -164,6 +164,12 @@ class Alerts:
             return []
         holding = [signal for signal in self._signals if s.signals & signal.bit]
         return [(signal, " and ".join(signal.stops.missing(s, now, today))) for signal in holding]
+
+
+def owner(carry: dict[str, Any]) -> str | None:
+    """Who looks after it: a name, an address or a CRM's number, as text; nobody where a source says something else."""
+    found = carry.get("owner")
+    return str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else None
 
 
 def title(rule: AlertRule, carry: dict[str, Any], signals: list[str], entity: str) -> str:

@@ -110,7 +110,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if active_partitions is None or self.app.owner is None:
             return cast(Mapping[TP, list[Any]], await super()._getmany(active_partitions, timeout))
         owner = self.app.owner
-        wanted = {tp for tp in active_partitions if tp.topic in owner.batched and not owner.held(tp)}
+        batched = {tp for tp in active_partitions if tp.topic in owner.batched}
+        wanted = {tp for tp in batched if not owner.held(tp)}
         others = {tp for tp in active_partitions if tp.topic not in owner.batched and not self._is_changelog_tp(tp)}
         found: dict[TP, list[Any]] = {}
         if others:
@@ -118,7 +119,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not wanted:
             await asyncio.sleep(HELD_POLL_S)
             return found
-        short = found or others or len(wanted) + len(others) < len(active_partitions)
+        short = found or others or len(wanted) < len(batched)
         for batch in await self._thread.batches(wanted, owner.limit, HELD_POLL_S if short else timeout):
             owner.fetched(batch)
             found[TP(batch.topic, batch.partition)] = [batch]

@@ -149,7 +149,7 @@ def wording(tree: Number) -> str:
     """An expression as its author would write it."""
     match tree:
         case Const(value):
-            return str(value)
+            return f"{value:.15g}" if isinstance(value, float) else str(value)
         case MeasureRef(name):
             return name
         case Idle():
@@ -165,8 +165,20 @@ def wording(tree: Number) -> str:
         case Fold(fn, items):
             return f"{fn}({', '.join(wording(item) for item in items)})"
         case Arith(op, left, right):
-            return f"{wording(left)} {op} {wording(right)}"
+            return f"{_operand(tree, left)} {op} {_operand(tree, right)}"
     raise TypeError(f"not a number: {tree!r}")
+
+
+def _operand(outer: Arith, inner: Number) -> str:
+    """One side of an operation: in brackets where it needs them, a duration as a duration."""
+    if isinstance(inner, Const) and isinstance(inner.value, float) and outer.op in "+-" and _is_duration(outer):
+        return span(inner.value / 1000).replace(" ", "")
+    words = wording(inner)
+    if not isinstance(inner, Arith):
+        return words
+    binds = {"+": 1, "-": 1, "*": 2, "/": 2}
+    same = inner is outer.right and outer.op in "-/"
+    return f"({words})" if binds[inner.op] < binds[outer.op] + same else words
 
 
 def _atoms(tree: Guard) -> list[Guard]:

@@ -1,5 +1,4 @@
-"""A backfill does not make anybody inactive: old history, however slowly it comes, fires no timer that the event times
-do not justify; and while live, a quiet partition's time goes on at wall speed."""
+"""A backfill makes nobody inactive: no timer fires that event times do not justify; live, a quiet partition's time goes on."""
 
 from __future__ import annotations
 

@@ -7,8 +7,6 @@ from functools import cache
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
 from streams.journey.fold import Fold
-from streams.journey.guards import Guards
-from streams.journey.selections import Selections
 from streams.journey.state import State
 from tests.streams.journey.harness import START, Person
 
@@ -65,13 +63,7 @@ class Asked:
         assert self.person.entity.head is not None
         return self.person.entity.head
 
-    def guards(self) -> Guards:
-        return self.fold.guards
-
     def value(self, measure: str, day: float) -> object:
         """What a measure is on a day after the start."""
         now = START + round(day * 86_400_000)
         return self.fold.terms.terms[measure].value(self.state, now, self.fold.calendar.day(now))
-
-
-__all__ = ["MEASURES", "STAGE", "Asked", "Selections", "ruled", "small"]

@@ -1,5 +1,4 @@
-"""Every transition, signal and alert of community.yaml is driven just below, at and above its threshold; one never fired
-fails the suite."""
+"""Every transition, signal and alert of community.yaml driven just below, at and above its threshold; none goes unfired."""
 
 from __future__ import annotations
 

@@ -26,8 +26,9 @@ from schemas.definition.expression import (
     Truth,
     Until,
 )  # fmt: skip
+from schemas.definition.satisfy import positive
 from schemas.time import rfc3339
-from streams.journey.guards import Guards, positive
+from streams.journey.guards import Guards
 from streams.journey.state import State
 from streams.journey.terms import Ask, named, uses_idle
 

@@ -40,11 +40,10 @@ from schemas.definition.expression import (
     Until,
 )  # fmt: skip
 from schemas.definition.model import EntityDefinition, Measure
+from schemas.definition.satisfy import positive
 from streams.delivery.contracts import NEVER
 from streams.journey.state import State
 from streams.journey.terms import Ask, Drift, Term, Terms, When, named
-
-_OPPOSITE: dict[CompareOp, CompareOp] = {">=": "<", ">": "<=", "<=": ">", "<": ">=", "==": "!=", "!=": "=="}
 
 
 class Guards:
@@ -289,22 +288,6 @@ class Guards:
             return min((step(s, now, today) for step in steps), default=NEVER)
 
         return Term(measure, value, next_, "any")
-
-
-def positive(guard: Guard, negate: bool = False) -> Guard:
-    """The same guard with every negation pushed down to an atom; comparisons take it into their operator."""
-    match guard:
-        case Not(item):
-            return positive(item, not negate)
-        case And(items):
-            parts = tuple(positive(item, negate) for item in items)
-            return Or(parts) if negate else And(parts)
-        case Or(items):
-            parts = tuple(positive(item, negate) for item in items)
-            return And(parts) if negate else Or(parts)
-        case Compare(op, left, right, span):
-            return Compare(_OPPOSITE[op], left, right, span) if negate else guard
-    return Not(guard) if negate else guard
 
 
 def scaled(value: Any, low: float, high: float) -> float:

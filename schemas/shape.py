@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -54,6 +54,23 @@ BECAUSE = Form(
 
 class ShapeError(ValueError):
     """The bytes are no record of this shape; the message names the field and what it should hold."""
+
+
+class Content(NamedTuple):
+    """All of a record that never changes: its JSON with sorted keys, and the hash that is its id."""
+
+    id: str
+    body: bytes
+
+    def behind(self, head: str) -> bytes:
+        """The whole record, with what is known later put before the content: `head` is JSON without its last brace."""
+        return head.encode() + b"," + self.body[1:]
+
+
+def content(values: Object) -> Content:
+    """BLAKE2b-128 over JSON with sorted keys; equal id, equal payload."""
+    body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+    return Content(blake2b(body, digest_size=16).hexdigest(), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +116,11 @@ class Shape(Generic[R]):
         return orjson.dumps(self.to_dict(record))
 
     def content_id(self, record: R, *uncounted: str) -> str:
-        """Hash of the published content: BLAKE2b-128 over its JSON with sorted keys; equal id, equal payload."""
+        """Hash of the published content; see `content`."""
         found = self.to_dict(record)
         for name in (*self._uncounted, *uncounted):
             del found[name]
-        return blake2b(orjson.dumps(found, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+        return content(found).id
 
     def from_json(self, data: bytes) -> R:
         """The record that `to_json` wrote; fields that a newer writer added are passed over. Raises ShapeError."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from schemas import member, transition
 from schemas.alert import Alert
 from schemas.definition.model import Definition, EntityDefinition, Kind
-from schemas.member import MemberFacts
-from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
 from streams.journey.alerts import Alerts
 from streams.journey.calendar import DAY, Calendar
@@ -35,7 +34,7 @@ class Change(NamedTuple):
 
     kind: Literal["transition", "alert", "fact"]
     id: str
-    record: Transition | Alert | MemberFacts
+    record: transition.Draft | Alert | member.Draft
     opening: Alert | None = None
 
 

@@ -10,8 +10,8 @@ import orjson
 
 from schemas.alert import Alert
 from schemas.definition.model import Definition, Kind
-from schemas.member import MemberFacts
 from schemas.snapshot import Snapshot
+from schemas.transition import Draft
 from streams.delivery.contracts import Output
 from streams.journey.fold import Change, Fold
 from streams.journey.selections import Selections
@@ -34,6 +34,7 @@ class Journeys:
         """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
         self.timeline.counts = self.counts
         self._machines = {m.name: m.number for m in self.fold.machines}
+        self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
 
     def new(self, key: bytes) -> Entity:
         return Entity(key.decode(), len(self._machines))
@@ -64,13 +65,13 @@ class Journeys:
 
     def _output(self, change: Change) -> Output:
         record = change.record
-        if isinstance(record, MemberFacts):
-            return Output("members", record.account.encode(), record.to_json())
         if isinstance(record, Alert):
             self.counts["alerts", f"{record.name}/{record.status}"] += 1
             return Output("alerts", record.entity.encode(), record.to_json())
-        self.counts["firings", f"{self.kind}.{record.machine}/{record.name}"] += 1
-        return Output(f"transitions.{self.kind}", record.entity.encode(), record.to_json())
+        if isinstance(record, Draft):
+            self.counts["firings", f"{self.kind}.{record.machine}/{record.name}"] += 1
+            return Output(self._transitions, record.entity.encode(), record.to_json())
+        return Output("members", record.account.encode(), record.to_json())
 
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
@@ -79,7 +80,7 @@ class Journeys:
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
         if head.ended >= 0:
-            return Output(f"state.{self.kind}", e.key.encode(), None) if moved else None
+            return Output(self._state, e.key.encode(), None) if moved else None
         if not moved and (not self.fold.publisher.publishes or head.now - e.said_at < HOUR):
             return None
         mark = self.fold.publisher.mark(head)
@@ -109,4 +110,4 @@ class Journeys:
             kind=self.kind, entity=e.key, account=account, as_of=at, definition=self.definition.name,
             version=self.definition.version, **body,
         )  # fmt: skip
-        return Output(f"state.{self.kind}", e.key.encode(), record.to_json())
+        return Output(self._state, e.key.encode(), record.to_json())

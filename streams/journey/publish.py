@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
+from schemas import member, transition
 from schemas.definition.model import Definition, EntityDefinition
-from schemas.member import Level, MemberFacts
+from schemas.shape import content
 from schemas.time import rfc3339
-from schemas.transition import Transition, transition_id
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
 from streams.journey.state import State
 from streams.journey.terms import Term, Terms
@@ -33,21 +33,20 @@ class Publisher:
     def transition(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
         cause: dict[str, Any], evidence: list[str], entity: str, label: str | None,
-    ) -> Transition:  # fmt: skip
+    ) -> transition.Draft:  # fmt: skip
         m = machine.number
         was = s.states[m]
-        record = Transition(
-            id="", kind=self._kind, entity=entity, account=s.home if self._kind == "user" else None, machine=machine.name,
-            from_=None if was < 0 else machine.states[was], to=None if to is None else machine.states[to],
-            name=self._name(was, to, rule), label=label or (rule.rule.label if rule is not None else None), at=now,
-            detected_at=0, seq=0, dwell_s=None if was < 0 else round((now - s.since[m]) / 1000, 3),
-            definition=self._definition.name, version=self._definition.version, digest=self._definition.digest,
-            cause=_cause(cause), because=[] if rule is None else rule.explained.because(s, now, today),
-            signals=self.holding(s), evidence=evidence, carry=self.carry(s, now, today), origin="live", valid=True,
-            supersedes=None,
-        )  # fmt: skip
-        record.id = transition_id(record)
-        return record
+        about, states, name = self._definition, machine.states, self._name(was, to, rule)
+        found = content({
+            "kind": self._kind, "entity": entity, "account": s.home if self._kind == "user" else None,
+            "machine": machine.name, "from": None if was < 0 else states[was], "to": None if to is None else states[to],
+            "name": name, "label": label or (rule.rule.label if rule is not None else None),
+            "at": rfc3339(now), "dwell_s": None if was < 0 else round((now - s.since[m]) / 1000, 3),
+            "definition": about.name, "version": about.version, "digest": about.digest, "cause": _cause(cause),
+            "because": [] if rule is None else rule.explained.because(s, now, today), "signals": self.holding(s),
+            "evidence": evidence, "carry": self.carry(s, now, today),
+        })  # fmt: skip
+        return transition.Draft(found, entity, machine.name, name, now)
 
     def _name(self, was: int, to: int | None, rule: CompiledRule | None) -> str:
         if rule is not None:
@@ -69,14 +68,15 @@ class Publisher:
 
     def fact(
         self, s: State, now: int, account: str, day: int | None, event: str | None, user: str, risk: int | None
-    ) -> MemberFacts:
+    ) -> member.Draft:
         stage = self._machines[0]
-        reached = [name for n, name in enumerate(stage.states) if s.reached[0] >> n & 1]
-        return MemberFacts.of(
-            user=user, account=account, at=now, stage=stage.states[s.states[0]], reached=reached,
-            risk=None if risk is None else self._machines[risk].states[s.states[risk]], level=cast("Level", s.level), admin=s.admin,
-            active_day=day, event=event,
-        )  # fmt: skip
+        found = content({
+            "user": user, "account": account, "at": now, "stage": stage.states[s.states[0]],
+            "reached": [name for n, name in enumerate(stage.states) if s.reached[0] >> n & 1],
+            "risk": None if risk is None else self._machines[risk].states[s.states[risk]], "level": s.level,
+            "admin": s.admin, "active_day": day, "event": event, "champion": False,
+        })  # fmt: skip
+        return member.Draft(found, account)
 
     def mark(self, s: State) -> int:
         """Changes whenever an event has moved a published measure. What only time moved is written with the next snapshot."""

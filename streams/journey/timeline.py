@@ -15,9 +15,8 @@ from zlib import crc32
 
 import orjson
 
+from schemas import transition
 from schemas.alert import Alert, alert_id
-from schemas.member import MemberFacts
-from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
 from streams.journey.fold import Change, Fact, Fold, Members, Out
 from streams.journey.rollup import Member
@@ -306,15 +305,15 @@ def difference(before: list[Change], after: list[Change]) -> list[Change]:
     found = [_undone(c, gone) for c in before if c.id in gone]
     first: dict[str, str] = {}
     for change in found:
-        if isinstance(change.record, Transition):
+        if isinstance(change.record, transition.Draft):
             first.setdefault(change.record.machine, change.id)
     for change in after:
         if change.id in old:
             continue
         record = change.record
-        if isinstance(record, (Transition, Alert)):
+        if isinstance(record, (transition.Draft, Alert)):
             record.origin = "correction"
-        if isinstance(record, Transition):
+        if isinstance(record, transition.Draft):
             record.supersedes = first.pop(record.machine, None)
         found.append(change)
     return found
@@ -331,21 +330,20 @@ def _undone(change: Change, gone: set[str]) -> Change:
         undone = replace(record, status="retracted", origin="correction")
         undone.id = alert_id(undone)
         return Change("alert", undone.id, undone)
-    if isinstance(record, Transition):
-        return Change("transition", change.id, replace(record, valid=False, origin="correction"))
-    return Change("fact", change.id, replace(record, valid=False))
+    return Change(change.kind, change.id, record.undone())
 
 
 def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], now: int) -> list[Change]:
     """Give what goes out its place in the published log, and when and how it was seen. `now`: wall clock, ms."""
     for change in changes:
         record = change.record
-        if isinstance(record, MemberFacts):
+        if change.kind == "fact":
             continue
+        assert isinstance(record, (transition.Draft, Alert))
         record.detected_at = now
         if record.origin == "live" and now - record.at > BACKFILL:
             record.origin = "backfill"
-        if isinstance(record, Transition):
+        if isinstance(record, transition.Draft):
             m = machines[record.machine]
             seqs[m] += 1
             record.seq = seqs[m]

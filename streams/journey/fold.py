@@ -7,6 +7,8 @@ a hash of its content, so the same history gives the same ids whoever folds it, 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any, Literal, NamedTuple
 
 from schemas import member, transition
@@ -24,6 +26,7 @@ from streams.journey.rollup import Member, Rollups
 from streams.journey.selections import Hit, Reader, Selections
 from streams.journey.state import State
 from streams.journey.terms import Terms
+from streams.journey.touch import ALL, Touch
 
 AWAKE = 35 * DAY
 """An account that nothing was heard of for so long is not written down every day any more: a month's windows are empty."""
@@ -85,10 +88,13 @@ class Fold:
         self.reader = Reader(selections, entity, self._attrs())
         self.terms = Terms(entity, selections, self.reader, self.calendar)
         self.guards = Guards(self.terms)
-        self.machines = compile_machines(entity, self.guards)
+        touch = Touch(entity)
+        self.machines = compile_machines(entity, self.guards, touch)
         self.signals = compile_signals(entity, self.guards)
         self._holding = self.guards.holding([signal.when for signal in entity.signals])
         self._flips = self.guards.flips([signal.when for signal in entity.signals])
+        self._signals_touch = reduce(or_, (touch.flips(signal.when) for signal in entity.signals), 0)
+        self._activity, self._of_signals, self._of_states = touch.activity, touch.signals, touch.states
         self.publisher = Publisher(definition, entity, self.terms, self.machines, self.signals)
         self.alerts = Alerts(definition, entity, self.publisher, self.machines, self.signals)
         self._active = 0 if entity.activity == "members" else selections.bit(entity.activity)
@@ -123,17 +129,16 @@ class Fold:
         self._open(s, hit.t, {"event": hit.id}, hit.id, out, None if self._is_account else hit.account)
         today = self.calendar.day(hit.t)
         day = today if hit.at == hit.t else self.calendar.day(hit.at)
-        if hit.bits:
-            self._measure(s, hit, day)
+        touched = self._measure(s, hit, day) if hit.bits else 0
         if hit.attrs:
             self._remember(s, hit.attrs)
         active = hit.bits & self._active
         if active and hit.at >= s.last:
+            touched |= self._activity if s.last >= 0 else ALL
             s.last, s.last_id = hit.at, hit.id
-        self._run(s, hit.t, today, {"event": hit.id}, out)
+        moved = self._run(s, hit.t, today, touched, {"event": hit.id}, out)
         if not self._is_account:
-            self._tell(s, hit.t, hit.account, day if active else None, hit.id, out)
-        s.deadline = self._deadline(s, hit.t, today)
+            self._tell(s, hit.t, hit.account, day if active else None, hit.id, moved or bool(hit.attrs), out)
 
     def take_fact(self, s: State, fact: Fact, members: Members, out: Out) -> None:
         """A member's facts, into an account. `fact.t` is not before `s.now`."""
@@ -143,7 +148,9 @@ class Fold:
         old, new = members.get(fact.user), fact.member._replace(life=s.begun)
         if old is not None and old.life != s.begun:
             old = None
+        touched = 0
         if new.day is not None and self._active == 0:
+            touched = self._activity if s.last >= 0 else ALL
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
@@ -151,8 +158,8 @@ class Fold:
         for k in self.terms.rollups.move(s.rollups, old, new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event
-        self._run(s, fact.t, today, {"member": fact.id}, out)
-        s.deadline = self._deadline(s, fact.t, today)
+                touched |= 1 << i
+        self._run(s, fact.t, today, touched, {"member": fact.id}, out)
 
     def until(self, s: State, instant: int, out: Out) -> None:
         """Fire what is due at or before an instant, each at its own deadline."""
@@ -169,12 +176,11 @@ class Fold:
         if self._forget is not None and now >= self._forgotten_at(s):
             self._end(s, now, cause, out)
             return
-        self._run(s, now, today, cause, out)
+        moved = self._run(s, now, today, ALL, cause, out)
         if not self._is_account:
-            self._tell(s, now, None, None, s.last_id, out)
+            self._tell(s, now, None, None, s.last_id, moved, out)
         elif now == self.calendar.start(today):
             out.days.append((now, self.publisher.snapshot(s, now, today)))
-        s.deadline = self._deadline(s, now, today)
 
     def _open(
         self, s: State, now: int, cause: dict[str, Any], event: str | None, out: Out, account: str | None = None
@@ -183,6 +189,8 @@ class Fold:
         out.behind = event
         if s.ended >= 0:
             s.__init__(len(s.cells), len(s.states), self.terms.rollups.fresh())  # type: ignore[misc]
+        if self._is_account and now - s.touched >= AWAKE:
+            s.touch = ALL  # its mornings begin again
         s.touched = s.now = now
         if account is not None:
             s.home = account
@@ -191,18 +199,21 @@ class Fold:
             for machine in self.machines:
                 self._enter(s, machine, 0, None, now, self.calendar.day(now), cause, [event] if event else [], out)
 
-    def _measure(self, s: State, hit: Hit, day: int) -> None:
-        cells, evidence, values, at = s.cells, s.evidence, hit.values, hit.at
-        for i, gauge, value, path, numeric, since in self.terms.updates(hit.bits):
+    def _measure(self, s: State, hit: Hit, day: int) -> int:
+        """Count an event in; the measures whose values it may have changed."""
+        cells, evidence, values, at, touched = s.cells, s.evidence, hit.values, hit.at, 0
+        for i, count, value, path, numeric, since in self.terms.updates(hit.bits):
             if path is not None:
                 value = values[path] if values is not None else None
                 if value is None or (numeric and not isinstance(value, (int, float))):
                     continue
-            if since is not None:
-                cells[i] = _counted_since(cells[i], cells[since], value)
-            else:
-                cells[i] = gauge.hit(cells[i], day, at, value)
+            cell = cells[i]
+            found = count(cell, day, at, value) if since is None else _counted_since(cell, cells[since], value)
+            if found is not cell:
+                cells[i] = found
+                touched |= 1 << i
             evidence[i] = hit.id
+        return touched
 
     def _remember(self, s: State, attrs: dict[str, Any]) -> None:
         s.attrs.update(attrs)
@@ -211,36 +222,55 @@ class Fold:
 
     # --- machines ----------------------------------------------------------------------------------------------------
 
-    def _run(self, s: State, now: int, today: int, cause: dict[str, Any], out: Out) -> None:
+    def _run(self, s: State, now: int, today: int, touched: int, cause: dict[str, Any], out: Out) -> bool:
+        """Let the machines move where one of these changes may make them; whether any did."""
+        if s.touch == ALL:
+            touched = ALL
+        elif touched != ALL and not touched & s.touch:
+            return False
         before, moved = s.signals, len(out.changes)
+        s.touch = 0
         for machine in self.machines:
-            if machine.number == 1 and self.signals:
-                s.signals = self._holding(s, now, today)  # type: ignore[assignment]
+            if machine.number == 1 and self.signals and touched & self._signals_touch:
+                touched |= self._signal(s, now, today)
             if machine.only_in and not machine.runs(s):
                 if s.states[machine.number]:
                     self._move(s, machine, 0, None, now, today, cause, out)
+                    touched |= self._of_states
                 self._release(s, machine)
-            else:
-                self._settle(s, machine, now, today, cause, out)
-        if len(self.machines) == 1 and self.signals:
-            s.signals = self._holding(s, now, today)  # type: ignore[assignment]
-        if self.alerts.rules and (len(out.changes) > moved or s.signals != before or self.alerts.waiting(s)):
+            elif touched & machine.touch[s.states[machine.number]] and self._settle(s, machine, now, today, cause, out):
+                touched |= self._of_states
+        if len(self.machines) == 1 and self.signals and touched & self._signals_touch:
+            self._signal(s, now, today)
+        changed = len(out.changes) > moved
+        if self.alerts.rules and (changed or s.signals != before or self.alerts.waiting(s)):
             for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
                 out.changes.append(Change("alert", alert.id, alert, opening))
+        s.deadline = self._deadline(s, now, today)
+        return changed
+
+    def _signal(self, s: State, now: int, today: int) -> int:
+        """Look at the signals anew; what their change touches."""
+        before = s.signals
+        s.signals = self._holding(s, now, today)  # type: ignore[assignment]
+        return self._of_signals if s.signals != before else 0
 
     def _settle(
         self, s: State, machine: CompiledMachine, now: int, today: int, cause: dict[str, Any], out: Out
-    ) -> None:
+    ) -> bool:
         """Let the first rule that holds win, until none does; no state is entered twice by one input."""
         m, entered = machine.number, 0
         while True:
             for rule in machine.leaving[s.states[m]]:
-                if self._fires(s, rule, now, today) and not entered >> rule.to & 1:
+                if self._fires(s, rule, now, today):
+                    if entered >> rule.to & 1:
+                        s.touch = ALL  # held back: the next input may find it
+                        continue
                     entered |= 1 << rule.to
                     self._move(s, machine, rule.to, rule, now, today, cause, out)
                     break
             else:
-                return
+                return entered != 0
 
     def _fires(self, s: State, rule: CompiledRule, now: int, today: int) -> bool:
         holds = rule.holds(s, now, today)
@@ -285,11 +315,18 @@ class Fold:
 
     # --- what others are told ----------------------------------------------------------------------------------------
 
-    def _tell(self, s: State, now: int, account: str | None, day: int | None, event: str | None, out: Out) -> None:
-        """Tell a user's accounts its status where it changed, and one of them a new day of activity."""
+    def _tell(
+        self, s: State, now: int, account: str | None, day: int | None, event: str | None, changed: bool, out: Out
+    ) -> None:
+        """Tell a user's accounts its status where it changed, and one of them a new day of activity.
+
+        `changed`: the status may have.
+        """
         if account is None and day is not None:
             account = s.home
         if not s.accounts and account is None:
+            return
+        if not changed and (account is None or (account in s.accounts and (day is None or day <= s.accounts[account]))):
             return
         risk = self._risk
         status = [s.states[0], s.reached[0], None if risk is None else s.states[risk], s.level, s.admin]
@@ -313,15 +350,20 @@ class Fold:
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _deadline(self, s: State, now: int, today: int) -> int:
+        """The next instant at which a guard may hold by itself; notes what else may make one hold."""
         if s.ended >= 0:
             return NEVER
-        soonest = self._flips(s, now, today) if self.signals else NEVER
+        soonest, touch = (self._flips(s, now, today), self._signals_touch) if self.signals else (NEVER, 0)
         for machine in self.machines:
-            ask = machine.soonest[s.states[machine.number]]
-            if ask is not None and (not machine.only_in or machine.runs(s)):
-                found = ask(s, now, today)
-                if found < soonest:
-                    soonest = found
+            if not machine.only_in or machine.runs(s):
+                state = s.states[machine.number]
+                touch |= machine.touch[state]
+                ask = machine.soonest[state]
+                if ask is not None:
+                    found = ask(s, now, today)
+                    if found < soonest:
+                        soonest = found
+        s.touch |= touch
         if self.alerts.rules and self.alerts.waiting(s):
             soonest = min(soonest, self.alerts.next(s, now))
         if self._is_account and now - s.touched < AWAKE:

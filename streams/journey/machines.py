@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from schemas.definition.expression import Not
@@ -10,6 +12,7 @@ from streams.journey.explain import Explained
 from streams.journey.guards import Guards
 from streams.journey.state import State
 from streams.journey.terms import Ask, When
+from streams.journey.touch import Touch
 
 
 class CompiledRule(NamedTuple):
@@ -24,9 +27,8 @@ class CompiledRule(NamedTuple):
 
 
 class CompiledMachine(NamedTuple):
-    """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter.
-
-    `only_in`: (earlier machine, its states), all must match.
+    """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter;
+    `touch[n]`: what else may (see touch). `only_in`: (earlier machine, its states), all must match.
     """
 
     number: int
@@ -34,6 +36,7 @@ class CompiledMachine(NamedTuple):
     states: tuple[str, ...]
     leaving: tuple[tuple[CompiledRule, ...], ...]
     soonest: tuple[When | None, ...]
+    touch: tuple[int, ...]
     only_in: tuple[tuple[int, tuple[int, ...]], ...]
 
     def runs(self, s: State) -> bool:
@@ -64,7 +67,7 @@ class CompiledAlert(NamedTuple):
         return bool(s.signals & self.state) if self.machine is None else s.states[self.machine] == self.state
 
 
-def compile_machines(entity: EntityDefinition, guards: Guards) -> list[CompiledMachine]:
+def compile_machines(entity: EntityDefinition, guards: Guards, touch: Touch) -> list[CompiledMachine]:
     names = {m.name: n for n, m in enumerate(entity.machines)}
     machines = []
     for index, machine in enumerate(entity.machines):
@@ -75,8 +78,15 @@ def compile_machines(entity: EntityDefinition, guards: Guards) -> list[CompiledM
             for name, states in machine.only_in
         )
         soonest = tuple(guards.soonest([(c.rule.when, c.hold, c.key) for c in out], index) for out in leaving)
-        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, soonest, only_in))
+        touched = tuple(_touched(out, touch) | (touch.states if only_in else 0) for out in leaving)
+        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, soonest, touched, only_in))
     return machines
+
+
+def _touched(rules: tuple[CompiledRule, ...], touch: Touch) -> int:
+    """What may make one of these rules fire; of one that must hold for a while, what may end that too."""
+    found = (touch.flips(c.rule.when) if c.hold else touch.rises(c.rule.when) for c in rules)
+    return reduce(or_, found, 0)
 
 
 def _rule(guards: Guards, index: int, machine: str, states: tuple[str, ...], rule: Rule) -> CompiledRule:

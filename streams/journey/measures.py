@@ -19,7 +19,9 @@ Value = float | int | str | bool | None
 class Gauge(Protocol):
     """How one measure keeps its cell. `day` is the event's day, `today` the day at which it is asked."""
 
-    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell: ...
+    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
+        """The cell with an event counted in; the very same object only where no value of the measure changes by it."""
+        ...
 
     def value(self, cell: Cell, today: int) -> Value: ...
 
@@ -76,26 +78,23 @@ class Windowed:
         if cell is None:
             return [day, added(0, value)]
         if cell[-2] == day:
-            cell[-1] = added(cell[-1], value)
-        elif cell[-2] < day:
-            floor = day - self._days
-            while cell and cell[0] <= floor:
-                del cell[:2]
-            cell += (day, added(0, value))
-        else:
-            self._earlier(cell, day, value)
-        return cell
+            return [*cell[:-1], added(cell[-1], value)]
+        if cell[-2] > day:
+            return self._earlier(cell, day, value)
+        first, floor = 0, day - self._days
+        while first < len(cell) and cell[first] <= floor:
+            first += 2
+        return [*cell[first:], day, added(0, value)]
 
-    def _earlier(self, cell: list[Any], day: int, value: Any) -> None:
+    def _earlier(self, cell: list[Any], day: int, value: Any) -> Cell:
         if day <= cell[-2] - self._days:
-            return
+            return cell
         i = 0
         while cell[i] < day:
             i += 2
         if cell[i] == day:
-            cell[i + 1] = added(cell[i + 1], value)
-        else:
-            cell[i:i] = (day, added(0, value))
+            return [*cell[: i + 1], added(cell[i + 1], value), *cell[i + 2 :]]
+        return [*cell[:i], day, added(0, value), *cell[i:]]
 
     def value(self, cell: Cell, today: int) -> Value:
         if cell is None:
@@ -120,13 +119,12 @@ class ActiveDays:
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
         if cell is None:
             return [day, 1]
-        ahead = day - cell[0]
-        if ahead > 0:
-            cell[1] = ((cell[1] << ahead) | 1) & self._mask if ahead < self._days else 1
-            cell[0] = day
-        elif ahead < 0 and -ahead < self._days:
-            cell[1] |= 1 << -ahead
-        return cell
+        newest, bits = cell
+        if day > newest:
+            ahead = day - newest
+            return [day, ((bits << ahead) | 1) & self._mask if ahead < self._days else 1]
+        ago = newest - day
+        return cell if ago >= self._days or bits >> ago & 1 else [newest, bits | 1 << ago]
 
     def _bits(self, cell: Cell, today: int) -> int:
         ago = today - cell[0]
@@ -163,8 +161,9 @@ class Wide:
         self._inner = inner
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
-        newest, bits = self._inner.hit(self._open(cell), day, at, value)
-        return [newest, f"{bits:x}"]
+        opened = self._open(cell)
+        found = self._inner.hit(opened, day, at, value)
+        return cell if found is opened else [found[0], f"{found[1]:x}"]
 
     def value(self, cell: Cell, today: int) -> Value:
         return self._inner.value(self._open(cell), today)
@@ -184,21 +183,22 @@ class Distinct:
         self._cap = cap
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
-        if cell is None:
-            cell = {}
+        if type(value) is str:
+            return self._see(cell or {}, value, day)
         for name in value if isinstance(value, list) else (value,):
-            self._see(cell, name if isinstance(name, str) else str(name), day)
+            cell = self._see(cell or {}, name if isinstance(name, str) else str(name), day)
         return cell
 
-    def _see(self, cell: dict[str, int], name: str, day: int) -> None:
+    def _see(self, cell: dict[str, int], name: str, day: int) -> dict[str, int]:
         seen = cell.get(name)
-        if seen is None and len(cell) >= self._cap:
-            oldest = min(cell, key=lambda n: (cell[n], n))
-            if self._days is None or cell[oldest] >= day:
-                return
-            del cell[oldest]
-        if seen is None or day > seen:
-            cell[name] = day
+        if seen is not None:
+            return {**cell, name: day} if day > seen else cell
+        if len(cell) < self._cap:
+            return {**cell, name: day}
+        oldest = min(cell, key=lambda n: (cell[n], n))
+        if self._days is None or cell[oldest] >= day:
+            return cell
+        return {**{n: d for n, d in cell.items() if n != oldest}, name: day}
 
     def value(self, cell: Cell, today: int) -> Value:
         if not cell:
@@ -250,13 +250,14 @@ class Flag:
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
         if cell is None:
             return [at, at, 1] if value else [at, None, 0]
-        if at < cell[0]:
+        changed, since, times = cell
+        if at < changed:
             return cell
-        if value and cell[1] is None:
-            cell[1], cell[2] = at, cell[2] + 1
-        elif not value:
-            cell[1] = None
-        cell[0] = at
+        if value and since is None:
+            return [at, at, times + 1]
+        if not value and since is not None:
+            return [at, None, times]
+        cell[0] = at  # nothing that anybody asks for
         return cell
 
     def value(self, cell: Cell, today: int) -> Value:

@@ -35,11 +35,12 @@ class State:
     rollups   of an account: members by fact and day (see rollup.py)
     ended     when it was forgotten, ms, or -1
     deadline  the next instant at which a guard may change by itself; derived, so never written
+    touch     what else may make a guard hold (see touch.py); derived too, ALL while it is not known
     """
 
     __slots__ = (
         "accounts", "admin", "alerts", "attrs", "begun", "cells", "deadline", "ended", "evidence", "holds", "home", "last",
-        "last_id", "level", "now", "reached", "rollups", "signals", "since", "states", "told", "touched",
+        "last_id", "level", "now", "reached", "rollups", "signals", "since", "states", "told", "touch", "touched",
     )  # fmt: skip
 
     def __init__(self, measures: int, machines: int, rollups: list[Rollup]) -> None:
@@ -65,6 +66,7 @@ class State:
         self.rollups = rollups
         self.ended = -1
         self.deadline = -1
+        self.touch = -1
 
     def dump(self) -> bytes:
         return orjson.dumps(
@@ -86,5 +88,5 @@ def load(data: bytes) -> State:
         state.level, state.admin, rollups, state.ended,
     ) = orjson.loads(data)  # fmt: skip
     state.rollups = [[count, {int(day): n for day, n in days.items()}] for count, days in rollups]
-    state.deadline = -1
+    state.deadline = state.touch = -1
     return state

@@ -54,7 +54,7 @@ class Update(NamedTuple):
     """What one selection does to one measure: `value` is what is counted, or where in the hit's values it stands."""
 
     number: int
-    gauge: Gauge
+    hit: Callable[[Any, int, int, Any], Any]
     value: Any
     path: int | None
     numeric: bool
@@ -100,7 +100,7 @@ class Terms:
                 continue
             path = reader.paths.index(measure.path) if measure.path else None
             since = self.index[measure.since] if measure.since else None
-            update = Update(i, kept, 1, path, measure.kind == "sum", since)
+            update = Update(i, kept.hit, 1, path, measure.kind == "sum", since)
             if measure.kind == "flag":
                 rows += [(selections.bit(name), update._replace(value=True)) for name in measure.sets]
                 rows += [(selections.bit(name), update._replace(value=False)) for name in measure.clear]

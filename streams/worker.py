@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from faust import Worker
 from rich.console import Console
 from rich.table import Table
@@ -138,6 +139,7 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     gc.set_threshold(GENERATION_0, 50, 1_000)
     app.task(beside)
     logging.getLogger("mode").setLevel(logging.CRITICAL)  # it prints each failure three times, and we once
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(app, loop=loop, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)

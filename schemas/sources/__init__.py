@@ -5,8 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Protocol
 
-from schemas.sources import canonical, segment
-from schemas.sources.outcome import Decoded, Headers
+from schemas.native import prefer
+
+prefer(__name__, __path__)
+
+from schemas.sources import canonical, segment  # noqa: E402
+from schemas.sources.outcome import Decoded, Headers  # noqa: E402
 
 
 class Decode(Protocol):

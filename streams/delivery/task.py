@@ -81,7 +81,7 @@ class Task(Generic[E]):
         self._table: Table[E] = Table(logic)
         self._timers = Timers(self._table.deadline)
         self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
-        self._hops = settings.stamped | settings.heartbeats.keys()
+        self._hops = settings.stamped.union(settings.heartbeats)
         self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
         self._view = BesideView()
         self._batch = self._acked = 0

@@ -7,6 +7,7 @@ then, nothing was ever said.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, Literal
 
 from schemas.alert import Alert, alert_id
@@ -17,6 +18,8 @@ from streams.journey.explain import Explained, effort
 from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSignal, compile_alerts
 from streams.journey.publish import Publisher
 from streams.journey.state import State
+
+_FIELDS = tuple(field.name for field in fields(Alert))
 
 Status = Literal["opened", "resolved", "retracted"]
 
@@ -91,7 +94,7 @@ class Alerts:
             return None
         record = self._record(s, alert, "opened", now, today, entity, behind)
         record.id = record.opens = alert_id(record)
-        s.alerts[rule.name] = [record.id, now, None, behind, [getattr(record, name) for name in Alert.__slots__]]
+        s.alerts[rule.name] = [record.id, now, None, behind, [getattr(record, name) for name in _FIELDS]]
         return record
 
     def _leave(

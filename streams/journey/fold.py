@@ -93,6 +93,7 @@ class Fold:
         self.signals = compile_signals(entity, self.guards)
         self._holding = self.guards.holding([signal.when for signal in entity.signals])
         self._flips = self.guards.flips([signal.when for signal in entity.signals])
+        self._flips_today = self.guards.today().flips([signal.when for signal in entity.signals])
         self._signals_touch = reduce(or_, (touch.flips(signal.when) for signal in entity.signals), 0)
         self._activity, self._of_signals, self._of_states = touch.activity, touch.signals, touch.states
         self.publisher = Publisher(definition, entity, self.terms, self.machines, self.signals)
@@ -188,7 +189,7 @@ class Fold:
         """The first input enters every machine's initial state; so does the first one after the entity was forgotten."""
         out.behind = event
         if s.ended >= 0:
-            s.__init__(len(s.cells), len(s.states), self.terms.rollups.fresh())  # type: ignore[misc]
+            s.begin(len(s.cells), len(s.states), self.terms.rollups.fresh())
         if self._is_account and now - s.touched >= AWAKE:
             s.touch = ALL  # its mornings begin again
         s.touched = s.now = now
@@ -353,21 +354,21 @@ class Fold:
         """The next instant at which a guard may hold by itself; notes what else may make one hold."""
         if s.ended >= 0:
             return NEVER
-        soonest, touch = (self._flips(s, now, today), self._signals_touch) if self.signals else (NEVER, 0)
+        awake = self._is_account and now - s.touched < AWAKE
+        soonest, touch = self.calendar.start(today + 1) if awake else NEVER, 0
+        if self.signals:
+            touch = self._signals_touch
+            soonest = min(soonest, self._flips_today(s, now, today) if awake else self._flips(s, now, today))
         for machine in self.machines:
             if not machine.only_in or machine.runs(s):
                 state = s.states[machine.number]
                 touch |= machine.touch[state]
-                ask = machine.soonest[state]
+                ask = machine.today[state] if awake else machine.soonest[state]
                 if ask is not None:
-                    found = ask(s, now, today)
-                    if found < soonest:
-                        soonest = found
+                    soonest = min(soonest, ask(s, now, today))
         s.touch |= touch
         if self.alerts.rules and self.alerts.waiting(s):
             soonest = min(soonest, self.alerts.next(s, now))
-        if self._is_account and now - s.touched < AWAKE:
-            soonest = min(soonest, self.calendar.start(today + 1))
         if self._forget is not None:
             soonest = min(soonest, max(self._forgotten_at(s), now + 1))
         return soonest

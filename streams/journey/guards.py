@@ -49,18 +49,23 @@ from streams.journey.terms import Ask, Drift, Term, Terms, When, named
 class Guards:
     """The compiler for one kind of entity. `machine` is the index of the machine that a guard belongs to."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, of_today: Guards | None = None) -> None:
         self.terms = terms
         entity = terms.entity
         self._machines = {m.name: n for n, m in enumerate(entity.machines)}
         self._states = {m.name: m.states for m in entity.machines}
         self._signals = {s.name: n for n, s in enumerate(entity.signals)}
-        self._space: dict[str, Any] = {"NEVER": NEVER, **_RUNTIME}
-        for measure in _scores_last(entity):
+        self._slides = of_today is None
+        self._space: dict[str, Any] = {"NEVER": NEVER, **_RUNTIME} if of_today is None else of_today._space
+        for measure in _scores_last(entity) if of_today is None else ():
             if measure.kind == "score":
                 terms.terms[measure.name] = self._score(measure)
             self._space[f"v{terms.index[measure.name]}"] = terms.terms[measure.name].value
             self._space[f"n{terms.index[measure.name]}"] = terms.terms[measure.name].next
+
+    def today(self) -> Guards:
+        """The same compiler for one that wakes every midnight anyway: no instant of it waits for a day to slide."""
+        return Guards(self.terms, self)
 
     def truth(self, guard: Guard, machine: int = 0) -> Ask:
         """A function that says whether the guard holds (True, or something false)."""
@@ -146,6 +151,9 @@ class Guards:
         a, b = self._number(left, machine), self._number(right, machine)
         if self._certain(left) and self._certain(right):
             return f"{a} {op} {b}"
+        if isinstance(right, Const) and op not in ("==", "!="):  # spelled out: a call costs more than all the rest
+            same = "is" if isinstance(right.value, str) else "is not"
+            return f"(x := {a}) is not None and x.__class__ {same} str and x {op} {b}"
         return f"{_COMPARERS[op]}({a}, {b})"
 
     def _certain(self, tree: Number) -> bool:
@@ -185,7 +193,7 @@ class Guards:
         raise TypeError(f"not a number: {tree!r}")
 
     def _measure(self, name: str) -> str:
-        return f"v{self.terms.index[name]}(s, now, today)"
+        return self.terms.written(name)
 
     def _moment(self, name: str) -> str:
         """The instant that `age` counts from: since when a flag holds, or the time that a measure is."""
@@ -234,19 +242,28 @@ class Guards:
             case Compare(op, left, right):
                 return self._later_compare(op, left, right, machine)
             case Not(Known(measure)) if self.terms.terms[measure].drift != "still":
-                return f"n{self.terms.index[measure]}(s, now, today)"
+                return _join("min", self._steps([measure]))
         return "NEVER"
 
     def _later_compare(self, op: CompareOp, left: Number, right: Number, machine: int) -> str:
         slope = _slope(left) - _slope(right)
         drifting = [n for n in dict.fromkeys([*named(left), *named(right)]) if self._drift(MeasureRef(n)) != "still"]
-        steps = [f"n{self.terms.index[name]}(s, now, today)" for name in drifting]
+        steps = self._steps(drifting)
         if slope:
             crossing = f"crossing({op!r}, {slope}, {self._number(left, machine)}, {self._number(right, machine)}, now)"
             return _join("min", [crossing, *steps])
         if not steps or not _helps(op, self._drift(left), self._drift(right)):
             return "NEVER"
         return _join("min", steps)
+
+    def _steps(self, measures: Sequence[str]) -> list[str]:
+        """When time alone changes each of these. Only a score, by its caps, may do so in the middle of a day."""
+        asked = [name for name in measures if self._slides or self._has_score(name)]
+        return [f"n{self.terms.index[name]}(s, now, today)" for name in asked]
+
+    def _has_score(self, name: str) -> bool:
+        measure = self.terms.terms[name].measure
+        return measure.kind == "score" or (measure.fallback is not None and self._has_score(measure.fallback))
 
     def _drift(self, tree: Number) -> Drift:
         match tree:

@@ -27,8 +27,10 @@ class CompiledRule(NamedTuple):
 
 
 class CompiledMachine(NamedTuple):
-    """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter;
-    `touch[n]`: what else may (see touch). `only_in`: (earlier machine, its states), all must match.
+    """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter, and
+    `today[n]`, for one that wakes at every midnight anyway; `touch[n]`: what else may (see touch).
+
+    `only_in`: (earlier machine, its states), all must match.
     """
 
     number: int
@@ -36,6 +38,7 @@ class CompiledMachine(NamedTuple):
     states: tuple[str, ...]
     leaving: tuple[tuple[CompiledRule, ...], ...]
     soonest: tuple[When | None, ...]
+    today: tuple[When | None, ...]
     touch: tuple[int, ...]
     only_in: tuple[tuple[int, tuple[int, ...]], ...]
 
@@ -77,9 +80,10 @@ def compile_machines(entity: EntityDefinition, guards: Guards, touch: Touch) -> 
             (names[name], tuple(entity.machines[names[name]].states.index(x) for x in states))
             for name, states in machine.only_in
         )
-        soonest = tuple(guards.soonest([(c.rule.when, c.hold, c.key) for c in out], index) for out in leaving)
+        timed = [[(c.rule.when, c.hold, c.key) for c in out] for out in leaving]
+        soonest, today = (tuple(g.soonest(rules, index) for rules in timed) for g in (guards, guards.today()))
         touched = tuple(_touched(out, touch) | (touch.states if only_in else 0) for out in leaving)
-        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, soonest, touched, only_in))
+        machines.append(CompiledMachine(index, machine.name, machine.states, leaving, soonest, today, touched, only_in))
     return machines
 
 

@@ -13,6 +13,10 @@ from streams.journey.calendar import DAY
 
 Rollup = list[Any]
 
+KINDS = 4_096
+"""Kinds of members (stage, stages reached, risk, level, permission) whose rollups are remembered: a definition of six
+stages has a few hundred."""
+
 
 class Member(NamedTuple):
     """What an account keeps of one member: its newest fact, and the newest day of activity for this account.
@@ -35,6 +39,7 @@ class Rollups:
     def __init__(self, entity: EntityDefinition) -> None:
         filters = [m.members for m in entity.measures if m.members is not None]
         self.bases = list(dict.fromkeys(_base(f) for f in filters))
+        self._kinds: dict[tuple[Any, ...], tuple[int, ...]] = {}
         self.days = max((f.active_within // DAY for f in filters if f.active_within), default=1)
 
     def index(self, wanted: MemberFilter) -> int:
@@ -45,20 +50,31 @@ class Rollups:
 
     def move(self, rollups: list[Rollup], old: Member | None, new: Member | None, today: int) -> list[int]:
         """Replace a member's old contribution by its new one; returns which rollups moved."""
+        before = self._selected(old) if old is not None else ()
+        after = self._selected(new) if new is not None else ()
+        same_day = old is not None and new is not None and old.day == new.day
         moved = []
-        for k, base in enumerate(self.bases):
-            before = old is not None and selects(base, old)
-            after = new is not None and selects(base, new)
-            if before and after and old is not None and new is not None and old.day == new.day:
+        for k in before if before == after else sorted({*before, *after}):
+            leaves, enters = k in before, k in after
+            if leaves and enters and same_day:
                 continue
-            if before and old is not None:
+            if leaves and old is not None:
                 _add(rollups[k], old.day, -1)
-            if after and new is not None:
+            if enters and new is not None:
                 _add(rollups[k], new.day, 1)
-            if before or after:
-                moved.append(k)
-                self._forget(rollups[k][1], today)
+            moved.append(k)
+            self._forget(rollups[k][1], today)
         return moved
+
+    def _selected(self, member: Member) -> tuple[int, ...]:
+        """The rollups that a member counts in."""
+        kind = (member.stage, tuple(member.reached), member.risk, member.level, member.admin)
+        found = self._kinds.get(kind)
+        if found is None:
+            if len(self._kinds) >= KINDS:
+                self._kinds.clear()
+            found = self._kinds[kind] = tuple(k for k, base in enumerate(self.bases) if selects(base, member))
+        return found
 
     def _forget(self, days: dict[int, int], today: int) -> None:
         if len(days) > self.days + 8:  # 8: forget now and then, not at each change

@@ -44,6 +44,10 @@ class State:
     )  # fmt: skip
 
     def __init__(self, measures: int, machines: int, rollups: list[Rollup]) -> None:
+        self.begin(measures, machines, rollups)
+
+    def begin(self, measures: int, machines: int, rollups: list[Rollup]) -> None:
+        """As if nothing had ever happened."""
         self.begun = -1
         self.now = -1
         self.touched = -1
@@ -81,7 +85,7 @@ class State:
 
 def load(data: bytes) -> State:
     """The state that `dump` wrote. Its deadline is unknown until a fold computes it."""
-    state = State.__new__(State)
+    state = State(0, 0, [])
     (
         _, state.begun, state.now, state.touched, state.last, state.last_id, state.cells, state.evidence, state.states, state.since,
         state.reached, state.holds, state.signals, state.alerts, state.attrs, state.accounts, state.home, state.told,

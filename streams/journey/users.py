@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schemas import sources
 from schemas.definition.model import Definition
 from schemas.event import Event
-from schemas.sources import canonical
+from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Failure, Watermark
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.journey.fold import Members
@@ -57,12 +56,12 @@ class Decoder:
 
     def __init__(self, definition: Definition, source: str) -> None:
         self.router = Router(definition)
-        self._source = source
+        self._decode = decoder(source)
         self._max_future = definition.clock.max_future
 
     def events(self, record: Record) -> list[Event | Failure | Watermark]:
-        return sources.decode(
-            self._source, record.value, record.key, record.headers, record.timestamp, max_future=self._max_future
+        return self._decode(
+            record.value, record.key, record.headers, record.timestamp, max_future=self._max_future
         )
 
     def route(self, record: Record) -> list[Outcome]:

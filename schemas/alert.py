@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from schemas.draft import Origin
 from schemas.shape import BECAUSE, ID, TIME, Shape
-from schemas.transition import Kind, Origin
+from schemas.transition import Kind
 
 Status = Literal["opened", "resolved", "retracted"]
 Severity = Literal["info", "low", "medium", "high", "critical"]

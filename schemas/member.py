@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from schemas.shape import ID, Content, Shape
+from schemas.shape import ID, Shape
 
 Level = Literal["user", "manager", "executive", "unknown"]
 
@@ -55,22 +55,3 @@ class MemberFacts:
 
 
 SHAPE = Shape(MemberFacts, uncounted=("fact", "valid"))
-
-
-class Draft:
-    """Facts on their way out: final in content; taken back where they are not `valid`."""
-
-    __slots__ = ("account", "content", "id", "valid")
-
-    def __init__(self, content: Content, account: str, valid: bool = True) -> None:
-        self.id = content.id
-        self.content = content
-        self.account = account
-        self.valid = valid
-
-    def undone(self) -> Draft:
-        """The record that takes them back."""
-        return Draft(self.content, self.account, valid=False)
-
-    def to_json(self) -> bytes:
-        return self.content.behind(f'{{"fact":"{self.id}","valid":{"true" if self.valid else "false"}')

@@ -17,7 +17,7 @@ FOLDER = ROOT / ".native"
 STAMP = FOLDER / "sources.hash"
 
 PACKAGES = {
-    "schemas": ("event", "identifiers", "time"),
+    "schemas": ("draft", "event", "identifiers", "time"),
     "schemas.sources": ("canonical", "outcome", "reading", "segment"),
     "streams.delivery": (),
     "streams.journey": (),

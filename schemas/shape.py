@@ -10,18 +10,21 @@ import types
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
-from hashlib import blake2b
-from operator import attrgetter
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
+from schemas.draft import content
 from schemas.time import rfc3339
 
 R = TypeVar("R")
 """Type of a published record."""
 
 Object = dict[str, Any]
+TYPES = 64
+"""Combinations of field types that a reader remembers as right: each nullable field doubles them, and few occur."""
+
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -56,23 +59,6 @@ class ShapeError(ValueError):
     """The bytes are no record of this shape; the message names the field and what it should hold."""
 
 
-class Content(NamedTuple):
-    """All of a record that never changes: its JSON with sorted keys, and the hash that is its id."""
-
-    id: str
-    body: bytes
-
-    def behind(self, head: str) -> bytes:
-        """The whole record, with what is known later put before the content: `head` is JSON without its last brace."""
-        return head.encode() + b"," + self.body[1:]
-
-
-def content(values: Object) -> Content:
-    """BLAKE2b-128 over JSON with sorted keys; equal id, equal payload."""
-    body = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
-    return Content(blake2b(body, digest_size=16).hexdigest(), body)
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field: its name in Python and in JSON, what may stand in it, and how it is written."""
@@ -103,6 +89,9 @@ class Shape(Generic[R]):
         self._names = tuple(field.name for field in self.fields)
         self._times = tuple(field.name for field in self.fields if field.form.time)
         self._readers = [(field, _check(field.hint)) for field in self.fields]
+        self._read_all = itemgetter(*self._names)
+        self._listed = [n for n, field in enumerate(self.fields) if _is_listed(field.hint)]
+        self._types: set[tuple[type, ...]] = set()
 
     def to_dict(self, record: R) -> Object:
         """The record as JSON values, fields in their declared order, times as RFC 3339."""
@@ -130,7 +119,25 @@ class Shape(Generic[R]):
             raise ShapeError(f"no JSON: {error}") from None
         if not isinstance(found, dict):
             raise ShapeError("no JSON object")
-        return self.record(**{field.attribute: self._read(field, check, found) for field, check in self._readers})
+        return self._as_before(found) or self._checked(found)
+
+    def _as_before(self, found: Object) -> R | None:
+        """The record, where it has every field, of types that were right before: a third of the time of checking each."""
+        try:
+            values = self._read_all(found)
+        except KeyError:
+            return None
+        if self._times or tuple(map(type, values)) not in self._types:
+            return None
+        if not all(self._readers[n][1](values[n]) for n in self._listed):
+            return None
+        return self.record(*values)
+
+    def _checked(self, found: Object) -> R:
+        values = {field.attribute: self._read(field, check, found) for field, check in self._readers}
+        if len(self._types) < TYPES:
+            self._types.add(tuple(map(type, values.values())))
+        return self.record(**values)
 
     def _read(self, field: Field, check: Callable[[Any], bool], found: Object) -> Any:
         value = found.get(field.name, MISSING)
@@ -209,6 +216,11 @@ def _check(hint: Any) -> Callable[[Any], bool]:
         return type(value) in plain or (type(value) is str and value in literals)
 
     return check
+
+
+def _is_listed(hint: Any) -> bool:
+    """Whether the type alone does not say that a value fits: a closed list of words, or a list of text."""
+    return any(get_origin(option) in (Literal, list) for option in _options(hint))
 
 
 def _wording(hint: Any) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from schemas.shape import BECAUSE, ID, TIME, Content, Form, Shape
-from schemas.time import rfc3339
+from schemas.draft import Origin
+from schemas.shape import BECAUSE, ID, TIME, Form, Shape
 
 Kind = Literal["user", "account"]
-Origin = Literal["live", "backfill", "migration", "correction"]
 
 _CAUSE = Form(
     {"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition", "into"]}}
@@ -65,35 +64,3 @@ SHAPE = Shape(Transition, uncounted=("id", "detected_at", "seq", "valid", "super
 def transition_id(record: Transition) -> str:
     """32 hex digits over what happened; when, where in the log and whether it still holds are left out."""
     return SHAPE.content_id(record)
-
-
-class Draft:
-    """A transition on its way out: final in content, not yet in its place in the log. Times in ms."""
-
-    __slots__ = ("at", "content", "detected_at", "entity", "id", "machine", "name", "origin", "seq", "supersedes", "valid")
-
-    def __init__(self, content: Content, entity: str, machine: str, name: str, at: int) -> None:
-        self.id = content.id
-        self.content = content
-        self.entity = entity
-        self.machine = machine
-        self.name = name
-        self.at = at
-        self.detected_at = 0
-        self.seq = 0
-        self.origin: Origin = "live"
-        self.valid = True
-        self.supersedes: str | None = None
-
-    def undone(self) -> Draft:
-        """The record that takes it back."""
-        found = Draft(self.content, self.entity, self.machine, self.name, self.at)
-        found.origin, found.valid = "correction", False
-        return found
-
-    def to_json(self) -> bytes:
-        hint = "null" if self.supersedes is None else f'"{self.supersedes}"'
-        return self.content.behind(
-            f'{{"id":"{self.id}","detected_at":"{rfc3339(self.detected_at)}","seq":{self.seq},"origin":"{self.origin}",'
-            f'"valid":{"true" if self.valid else "false"},"supersedes":{hint}'
-        )

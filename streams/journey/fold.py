@@ -11,9 +11,9 @@ from functools import reduce
 from operator import or_
 from typing import Any, Literal, NamedTuple
 
-from schemas import member, transition
 from schemas.alert import Alert
 from schemas.definition.model import Definition, EntityDefinition, Kind
+from schemas.draft import FactDraft, TransitionDraft
 from streams.delivery.contracts import NEVER
 from streams.journey.alerts import Alerts
 from streams.journey.calendar import DAY, Calendar
@@ -32,13 +32,19 @@ AWAKE = 35 * DAY
 """An account that nothing was heard of for so long is not written down every day any more: a month's windows are empty."""
 
 
-class Change(NamedTuple):
+class Change:
     """Something to publish: its id says what it is, so two folds are compared by ids. `opening`: what an alert resolves."""
 
-    kind: Literal["transition", "alert", "fact"]
-    id: str
-    record: transition.Draft | Alert | member.Draft
-    opening: Alert | None = None
+    __slots__ = ("id", "kind", "opening", "record")
+
+    def __init__(
+        self, kind: Literal["transition", "alert", "fact"], record: TransitionDraft | Alert | FactDraft,
+        opening: Alert | None = None,
+    ) -> None:  # fmt: skip
+        self.kind = kind
+        self.id: str = record.id
+        self.record = record
+        self.opening = opening
 
 
 class Fact(NamedTuple):
@@ -246,7 +252,7 @@ class Fold:
         changed = len(out.changes) > moved
         if self.alerts.rules and (changed or s.signals != before or self.alerts.waiting(s)):
             for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
-                out.changes.append(Change("alert", alert.id, alert, opening))
+                out.changes.append(Change("alert", alert, opening))
         s.deadline = self._deadline(s, now, today)
         return changed
 
@@ -308,7 +314,7 @@ class Fold:
     ) -> None:  # fmt: skip
         m = machine.number
         record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label)
-        out.changes.append(Change("transition", record.id, record))
+        out.changes.append(Change("transition", record))
         s.since[m] = now
         if to is not None:
             s.states[m] = to
@@ -346,7 +352,7 @@ class Fold:
 
     def _say(self, s: State, now: int, account: str, day: int | None, event: str | None, out: Out) -> None:
         record = self.publisher.fact(s, now, account, day, event, out.entity, self._risk)
-        out.changes.append(Change("fact", record.id, record))
+        out.changes.append(Change("fact", record))
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -386,7 +392,7 @@ class Fold:
         for machine in self.machines:
             self._enter(s, machine, None, None, now, today, cause, evidence, out, label="forgotten")
         for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
-            out.changes.append(Change("alert", alert.id, alert, opening))
+            out.changes.append(Change("alert", alert, opening))
         s.ended, s.deadline = now, NEVER
 
 

@@ -10,8 +10,8 @@ import orjson
 
 from schemas.alert import Alert
 from schemas.definition.model import Definition, Kind
-from schemas.snapshot import Snapshot
-from schemas.transition import Draft
+from schemas.draft import TransitionDraft
+from schemas.time import rfc3339
 from streams.delivery.contracts import Output
 from streams.journey.fold import Change, Fold
 from streams.journey.selections import Selections
@@ -30,9 +30,9 @@ class Journeys:
         self.selections = Selections(definition)
         self.fold = Fold(definition, kind, self.selections)
         self.timeline = Timeline(self.fold, definition.clock.grace)
-        self.counts: Counter[tuple[str, str]] = Counter()
-        """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
-        self.timeline.counts = self.counts
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._matched: dict[int, int] = {}  # set of selections -> events since it was last emptied
+        self.timeline.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
 
@@ -45,14 +45,19 @@ class Journeys:
     def dump(self, entity: Entity) -> bytes:
         return entity.dump()
 
+    @property
+    def counts(self) -> Counter[tuple[str, str]]:
+        """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
+        for bits, count in self._matched.items():
+            for n, name in enumerate(self.selections.names):
+                if bits >> n & 1:
+                    self._counts["matches", name] += count
+        self._matched.clear()
+        return self._counts
+
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""
-        counts, names, n = self.counts, self.selections.names, 0
-        while bits:
-            if bits & 1:
-                counts["matches", names[n]] += 1
-            bits >>= 1
-            n += 1
+        self._matched[bits] = self._matched.get(bits, 0) + 1
 
     def outputs(self, e: Entity, tally: Tally, now: int) -> list[Output]:
         """The records that a tally publishes, in order: changes, the mornings, then where the entity stands."""
@@ -66,10 +71,10 @@ class Journeys:
     def _output(self, change: Change) -> Output:
         record = change.record
         if isinstance(record, Alert):
-            self.counts["alerts", f"{record.name}/{record.status}"] += 1
+            self._counts["alerts", f"{record.name}/{record.status}"] += 1
             return Output("alerts", record.entity.encode(), record.to_json())
-        if isinstance(record, Draft):
-            self.counts["firings", f"{self.kind}.{record.machine}/{record.name}"] += 1
+        if isinstance(record, TransitionDraft):
+            self._counts["firings", f"{self.kind}.{record.machine}/{record.name}"] += 1
             return Output(self._transitions, record.entity.encode(), record.to_json())
         return Output("members", record.account.encode(), record.to_json())
 
@@ -106,8 +111,8 @@ class Journeys:
     def _snapshot(self, e: Entity, at: int, body: dict[str, Any]) -> Output:
         head = e.head
         account = (head.home if head is not None else None) if self.kind == "user" else e.key
-        record = Snapshot(
-            kind=self.kind, entity=e.key, account=account, as_of=at, definition=self.definition.name,
-            version=self.definition.version, **body,
-        )  # fmt: skip
-        return Output(self._state, e.key.encode(), record.to_json())
+        record = {
+            "kind": self.kind, "entity": e.key, "account": account, "as_of": rfc3339(at),
+            "definition": self.definition.name, "version": self.definition.version, **body,
+        }  # fmt: skip
+        return Output(self._state, e.key.encode(), orjson.dumps(record))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from zlib import crc32
 
-from schemas import member, transition
 from schemas.definition.model import Definition, EntityDefinition
-from schemas.shape import content
+from schemas.draft import FactDraft, TransitionDraft, content
 from schemas.time import rfc3339
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
+from streams.journey.measures import Value
 from streams.journey.state import State
-from streams.journey.terms import Term, Terms
+from streams.journey.terms import Ask, Term, Terms
 
 
 class Publisher:
@@ -25,15 +25,15 @@ class Publisher:
         self._kind = entity.kind
         self._machines = machines
         self._signals = signals
-        self._carry = [(name, terms.terms.get(name)) for name in entity.carry]
-        self._published = [terms.terms[m.name] for m in entity.measures if m.publish]
+        self._carry = [(name, _shown(terms.terms[name]) if name in terms.terms else None) for name in entity.carry]
+        self._published = [(m.name, _shown(terms.terms[m.name])) for m in entity.measures if m.publish]
         self.publishes = bool(self._published)
         self._watched = [terms.index[m.name] for m in entity.measures if m.publish]
 
     def transition(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
         cause: dict[str, Any], evidence: list[str], entity: str, label: str | None,
-    ) -> transition.Draft:  # fmt: skip
+    ) -> TransitionDraft:  # fmt: skip
         m = machine.number
         was = s.states[m]
         about, states, name = self._definition, machine.states, self._name(was, to, rule)
@@ -46,7 +46,7 @@ class Publisher:
             "because": [] if rule is None else rule.explained.because(s, now, today), "signals": self.holding(s),
             "evidence": evidence, "carry": self.carry(s, now, today),
         })  # fmt: skip
-        return transition.Draft(found, entity, machine.name, name, now)
+        return TransitionDraft(found, entity, machine.name, name, now)
 
     def _name(self, was: int, to: int | None, rule: CompiledRule | None) -> str:
         if rule is not None:
@@ -60,15 +60,15 @@ class Publisher:
     def carry(self, s: State, now: int, today: int) -> dict[str, Any]:
         """The attributes that the definition carries on every record; a measure's value or a trait."""
         found = {}
-        for name, term in self._carry:
-            value = s.attrs.get(name) if term is None else shown(term, s, now, today)
+        for name, ask in self._carry:
+            value = s.attrs.get(name) if ask is None else ask(s, now, today)
             if value is not None:
                 found[name] = value
         return found
 
     def fact(
         self, s: State, now: int, account: str, day: int | None, event: str | None, user: str, risk: int | None
-    ) -> member.Draft:
+    ) -> FactDraft:
         stage = self._machines[0]
         found = content({
             "user": user, "account": account, "at": now, "stage": stage.states[s.states[0]],
@@ -76,7 +76,7 @@ class Publisher:
             "risk": None if risk is None else self._machines[risk].states[s.states[risk]], "level": s.level,
             "admin": s.admin, "active_day": day, "event": event, "champion": False,
         })  # fmt: skip
-        return member.Draft(found, account)
+        return FactDraft(found, account)
 
     def mark(self, s: State) -> int:
         """Changes whenever an event has moved a published measure. What only time moved is written with the next snapshot."""
@@ -90,17 +90,22 @@ class Publisher:
                 for m in self._machines
             },
             "signals": self.holding(s),
-            "measures": {term.measure.name: shown(term, s, now, today) for term in self._published},
+            "measures": {name: ask(s, now, today) for name, ask in self._published},
             "carry": self.carry(s, now, today),
         }
 
 
-def shown(term: Term, s: State, now: int, today: int) -> Any:
-    """A measure's value as people read it: times in RFC 3339."""
-    value = term.value(s, now, today)
-    if isinstance(value, int) and (term.measure.kind == "first" or term.measure.as_time):
-        return rfc3339(value)
-    return value
+def _shown(term: Term) -> Ask:
+    """Asks for a measure's value as people read it: times in RFC 3339."""
+    ask = term.value
+    if term.measure.kind != "first" and not term.measure.as_time:
+        return ask
+
+    def read(s: State, now: int, today: int) -> Value:
+        value = ask(s, now, today)
+        return rfc3339(value) if isinstance(value, int) else value
+
+    return read
 
 
 def _cause(cause: dict[str, Any]) -> dict[str, Any]:

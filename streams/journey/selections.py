@@ -93,16 +93,30 @@ class Reader:
         self.paths = list(dict.fromkeys(m.path for m in entity.measures if m.path))
         self.used = selections.mask(used_selections(entity))
         self._attrs = attrs
+        self._read = [(selections.bit(m.of), self.paths.index(m.path)) for m in entity.measures if m.path and m.of]
+        self._wanted: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
 
     def hit(self, event: Event, bits: int) -> Hit:
-        values = [dig(event, path) for path in self.paths] if bits & self.used and self.paths else None
-        if values is not None and not any(value is not None for value in values):
-            values = None
+        used = bits & self.used
+        values = self._values(event, used) if used else None
         traits = event.traits
         attrs = {name: traits[name] for name in self._attrs if name in traits} if traits else None
-        return Hit(
-            event.at, event.id, event.at, bits & self.used, values, event.account, attrs or None, event.received_at
-        )
+        return Hit(event.at, event.id, event.at, used, values, event.account, attrs or None, event.received_at)
+
+    def _values(self, event: Event, used: int) -> list[Any] | None:
+        """What the measures of these selections read, each in its place; None where all of it is missing."""
+        wanted = self._wanted.get(used)
+        if wanted is None:
+            places = sorted({place for bit, place in self._read if used & bit})
+            wanted = self._wanted[used] = [(place, self.paths[place]) for place in places]
+        values: list[Any] | None = None
+        for place, path in wanted:
+            value = dig(event, path)
+            if value is not None:
+                if values is None:
+                    values = [None] * len(self.paths)
+                values[place] = value
+        return values
 
 
 def used_selections(entity: EntityDefinition) -> tuple[str, ...]:

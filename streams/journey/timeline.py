@@ -15,8 +15,8 @@ from zlib import crc32
 
 import orjson
 
-from schemas import transition
 from schemas.alert import Alert, alert_id
+from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
 from streams.journey.fold import Change, Fact, Fold, Members, Out
 from streams.journey.rollup import Member
@@ -78,12 +78,15 @@ class Entity:
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
 
 
-class Tally(NamedTuple):
+class Tally:
     """What one `advance` of a timeline came to. `members`: settled members to write beside the account."""
 
-    changes: list[Change]
-    days: list[tuple[int, dict[str, Any]]]
-    members: dict[str, Member]
+    __slots__ = ("changes", "days", "members")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.days: list[tuple[int, dict[str, Any]]] = []
+        self.members: dict[str, Member] = {}
 
 
 class Overlay(Members):
@@ -132,7 +135,7 @@ class Timeline:
 
     def advance(self, e: Entity, inputs: list[Input | Retract], until: int, settled: Members) -> Tally:
         """Take inputs, fire what is due at or before `until` (ms of event time), settle what is beyond the grace period."""
-        tally = Tally([], [], {})
+        tally = Tally()
         self.wake(e, settled)
         fresh = self._accept(e, inputs)
         order = [i for i in fresh if not isinstance(i, Retract)]
@@ -305,15 +308,15 @@ def difference(before: list[Change], after: list[Change]) -> list[Change]:
     found = [_undone(c, gone) for c in before if c.id in gone]
     first: dict[str, str] = {}
     for change in found:
-        if isinstance(change.record, transition.Draft):
+        if isinstance(change.record, TransitionDraft):
             first.setdefault(change.record.machine, change.id)
     for change in after:
         if change.id in old:
             continue
         record = change.record
-        if isinstance(record, (transition.Draft, Alert)):
+        if isinstance(record, (TransitionDraft, Alert)):
             record.origin = "correction"
-        if isinstance(record, transition.Draft):
+        if isinstance(record, TransitionDraft):
             record.supersedes = first.pop(record.machine, None)
         found.append(change)
     return found
@@ -326,11 +329,11 @@ def _undone(change: Change, gone: set[str]) -> Change:
         if (
             change.opening is not None and record.opens not in gone
         ):  # still open: its opening is the newest record again
-            return Change("alert", record.opens, replace(change.opening, origin="correction"))
+            return Change("alert", replace(change.opening, origin="correction"))
         undone = replace(record, status="retracted", origin="correction")
         undone.id = alert_id(undone)
-        return Change("alert", undone.id, undone)
-    return Change(change.kind, change.id, record.undone())
+        return Change("alert", undone)
+    return Change(change.kind, record.undone())
 
 
 def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], now: int) -> list[Change]:
@@ -339,11 +342,11 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
         record = change.record
         if change.kind == "fact":
             continue
-        assert isinstance(record, (transition.Draft, Alert))
+        assert isinstance(record, (TransitionDraft, Alert))
         record.detected_at = now
         if record.origin == "live" and now - record.at > BACKFILL:
             record.origin = "backfill"
-        if isinstance(record, transition.Draft):
+        if isinstance(record, TransitionDraft):
             m = machines[record.machine]
             seqs[m] += 1
             record.seq = seqs[m]

@@ -60,9 +60,7 @@ class Decoder:
         self._max_future = definition.clock.max_future
 
     def events(self, record: Record) -> list[Event | Failure | Watermark]:
-        return self._decode(
-            record.value, record.key, record.headers, record.timestamp, max_future=self._max_future
-        )
+        return self._decode(record.value, record.key, record.headers, record.timestamp, max_future=self._max_future)
 
     def route(self, record: Record) -> list[Outcome]:
         """Each event re-keyed by its user, and by its account where that one looks at it."""

@@ -24,19 +24,18 @@ MUTATIONS = [
     Mutation("the last rule wins", "fold", "in machine.leaving[s.states[m]]:", "in reversed(machine.leaving[s.states[m]]):"),
     Mutation("one rule an input", "fold", "                    break\n", "                    return\n"),
     Mutation("any event is activity", "fold", "if active and hit.at >= s.last:", "if hit.at >= s.last:"),
-    Mutation("signals are not looked at", "fold", "if machine.number == 1 and self.signals and", "if machine.number == 9 and self.signals and"),
+    Mutation("signals are not looked at", "fold", "if machine.number == 1 and", "if machine.number == 9 and"),
     Mutation("duplicates count", "timeline", "if known.id == item.id:", "if False:"),
     Mutation("late inputs are appended", "timeline", "or self._disturbs(e, order)", "or False"),
     Mutation("there is no grace period", "timeline", "_settle(e, until - self.grace, tally)", "_settle(e, until, tally)"),
     Mutation("corrections skip a position", "timeline", "seqs[m] += 1", "seqs[m] += 1 + (record.origin == 'correction')"),
     Mutation("a cool-down is ignored", "alerts", "now < kept[2] + rule.cooldown", "now < kept[2]"),
-    Mutation("an unknown value is below all others", "guards", "_same_kind(a, b) and a < b", "a is None or (b is not None and a < b)"),
+    Mutation("an unknown value is above all others", "guards", "is not None and x.__class__ {same}", "is None or x.__class__ {same}"),
     Mutation("a member's last day is forgotten", "fold", "new = new._replace(day=old.day)", "pass"),
     Mutation("every activity is a new day", "fold", "(known is None or day > known)", "(known is None or day >= known)"),
     Mutation("no evidence of the event itself", "fold", "evidence.append(out.behind)", "pass"),
-    Mutation("activity touches no guard", "fold", "self._activity if s.last >= 0 else ALL\n            s.last, s.last_id = hit.at", "0 if s.last >= 0 else ALL\n            s.last, s.last_id = hit.at"),
-    Mutation("a hold is not told that its guard may have ended", "machines", "touch.flips(c.rule.when) if c.hold else", ""),
-    Mutation("a first activity sets no timer", "fold", "self._activity if s.last >= 0 else ALL\n            s.last, s.last_id = hit.at", "self._activity\n            s.last, s.last_id = hit.at"),
+    Mutation("activity touches no guard", "fold", "touched |= self._activity if", "touched |= 0 if"),
+    Mutation("a first activity sets no timer", "fold", "touched |= self._activity if s.last >= 0 else ALL", "touched |= self._activity"),
 ]  # fmt: skip
 
 CONTROL = Mutation("the core as it is", "fold", "seconds", "seconds")

@@ -20,10 +20,10 @@ from streams.delivery.contracts import Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
 
-SLICE_S = 0.010
+SLICE_S = 0.040
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
 
-SLICE_RECORDS = 1_000
+SLICE_RECORDS = 4_000
 """... and this many records, where they are cheap: what a slice publishes should not wait for more."""
 
 FRESH_MS = 2_000

@@ -17,11 +17,13 @@ from streams.delivery.contracts import NEVER
 from streams.journey.alerts import Alerts
 from streams.journey.calendar import DAY, Calendar
 from streams.journey.guards import Guards
+from streams.journey.identity import Merge, Message, fact_as
 from streams.journey.levels import Matcher
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal, compile_machines, compile_signals
 from streams.journey.measures import added
+from streams.journey.merge import absorb
 from streams.journey.publish import Publisher
-from streams.journey.rollup import Member, Rollups
+from streams.journey.rollup import GONE, Member, Rollups
 from streams.journey.selections import Hit, Reader, Selections
 from streams.journey.state import State
 from streams.journey.terms import Terms
@@ -33,9 +35,9 @@ AWAKE = 35 * DAY
 class Change(NamedTuple):
     """Something to publish: its id says what it is, so two folds are compared by ids. `opening`: what an alert resolves."""
 
-    kind: Literal["transition", "alert", "fact"]
+    kind: Literal["transition", "alert", "fact", "message"]
     id: str
-    record: Transition | Alert | MemberFacts
+    record: Transition | Alert | MemberFacts | Message
     opening: Alert | None = None
 
 
@@ -48,6 +50,7 @@ class Fact(NamedTuple):
     member: Member
     event: str | None
     received: int | None = None
+    how: dict[str, str] | None = None  # of one that identity brought about: see redirect.py
 
 
 class Out:
@@ -138,22 +141,65 @@ class Fold:
 
     def take_fact(self, s: State, fact: Fact, members: Members, out: Out) -> None:
         """A member's facts, into an account. `fact.t` is not before `s.now`."""
+        how = fact.how or {}
+        if "gone" in how and (s.begun < 0 or s.ended >= 0):
+            return  # there is nobody whom it could leave
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
         today = self.calendar.day(fact.t)
         old, new = members.get(fact.user), fact.member._replace(life=s.begun)
         if old is not None and old.life != s.begun:
             old = None
-        if new.day is not None and self._active == 0:
+        if how and how.keys() != {"via"}:
+            new = self._handed(s, how, old, new, members, today)
+        elif new.day is not None and self._active == 0:
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
         members.put(fact.user, new)
-        for k in self.terms.rollups.move(s.rollups, old, new, today):
+        for k in self.terms.rollups.move(s.rollups, old, None if new is GONE else new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event
         self._run(s, fact.t, today, {"member": fact.id}, out)
         s.deadline = self._deadline(s, fact.t, today)
+
+    def _handed(
+        self, s: State, how: dict[str, str], old: Member | None, new: Member, members: Members, today: int
+    ) -> Member:
+        """What becomes of a member whose fact is no news of its own: it left, stands for another, or is handed over."""
+        if "gone" in how:
+            return GONE
+        if "older" in how and old is not None:
+            return old._replace(day=_later(old.day, new.day))
+        other = members.get(how["instead"]) if "instead" in how else None
+        if other is not None and other.life == s.begun:
+            members.put(how["instead"], GONE)
+            self.terms.rollups.move(s.rollups, other, None, today)
+            new = new._replace(day=_later(new.day, other.day))
+        return new
+
+    def take_merge(self, s: State, merge: Merge, out: Out) -> None:
+        """The state of an identifier that turned out to be this entity: the measures combine, the machines go on."""
+        now, said = merge.t, merge.said
+        event: str = said["event"]
+        self.until(s, now, out)
+        self._open(s, now, {"link": event}, event, out)
+        today = self.calendar.day(now)
+        absorb(self.terms, self.machines, s, said)
+        if self.level is not None:
+            s.level, s.admin = self.level.level_of(s.attrs)
+        self._run(s, now, today, {"link": event}, out)
+        if not self._is_account:
+            s.accounts = {**dict.fromkeys(said["accounts"], -1), **s.accounts}
+            self._tell(s, now, None, None, event, out)
+            for name, day in said["accounts"].items():
+                s.accounts[name] = max(day, s.accounts[name])
+                fact = self.publisher.fact(
+                    s, now, name, None if s.accounts[name] < 0 else s.accounts[name], event, out.entity, self._risk
+                )
+                instead = fact_as(fact, {"instead": said["loser"]})
+                out.changes.append(Change("message", instead.change, instead))
+        s.deadline = self._deadline(s, now, today)
 
     def until(self, s: State, instant: int, out: Out) -> None:
         """Fire what is due at or before an instant, each at its own deadline."""
@@ -274,10 +320,10 @@ class Fold:
 
     def _enter(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
-        cause: dict[str, Any], evidence: list[str], out: Out, label: str | None = None,
+        cause: dict[str, Any], evidence: list[str], out: Out, label: str | None = None, into: str | None = None,
     ) -> None:  # fmt: skip
         m = machine.number
-        record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label)
+        record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label, into)
         out.changes.append(Change("transition", record.id, record))
         s.since[m] = now
         if to is not None:
@@ -337,15 +383,21 @@ class Fold:
             return NEVER
         return max(s.last, s.begun) + forget.idle
 
-    def _end(self, s: State, now: int, cause: dict[str, Any], out: Out) -> None:
-        """The entity never went anywhere: it leaves every machine and is no more."""
+    def _end(
+        self, s: State, now: int, cause: dict[str, Any], out: Out, label: str = "forgotten", into: str | None = None
+    ) -> None:
+        """The entity never went anywhere, or turned out to be another one: it leaves every machine and is no more."""
         today, moved = self.calendar.day(now), len(out.changes)
-        evidence = [s.last_id] if s.last_id else []
+        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id else []
         for machine in self.machines:
-            self._enter(s, machine, None, None, now, today, cause, evidence, out, label="forgotten")
+            self._enter(s, machine, None, None, now, today, cause, evidence, out, label, into)
         for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
             out.changes.append(Change("alert", alert.id, alert, opening))
         s.ended, s.deadline = now, NEVER
+
+
+def _later(a: int | None, b: int | None) -> int | None:
+    return max((day for day in (a, b) if day is not None), default=None)
 
 
 def _counted_since(cell: Any, flag: Any, value: float) -> Any:

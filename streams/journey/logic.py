@@ -12,10 +12,12 @@ from schemas.alert import Alert
 from schemas.definition.model import Definition, Kind
 from schemas.member import MemberFacts
 from schemas.snapshot import Snapshot
-from streams.delivery.contracts import Output
-from streams.journey.fold import Change, Fold
+from streams.delivery.contracts import Dead, Ok, Outcome, Output
+from streams.journey.fold import Change, Fact, Fold
+from streams.journey.identity import Link, Merge, Message, message
+from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
-from streams.journey.timeline import Entity, Tally, Timeline, stamped
+from streams.journey.timeline import Entity, Input, Retract, Tally, Timeline, stamped
 
 HOUR = 3_600_000
 """A changed published value is written at most hourly: often enough for a board, rare enough for a busy user."""
@@ -33,6 +35,7 @@ class Journeys:
         self.counts: Counter[tuple[str, str]] = Counter()
         """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
         self.timeline.counts = self.counts
+        self.timeline.redirects.counts = self.fold.reader.counts = self.counts
         self._machines = {m.name: m.number for m in self.fold.machines}
 
     def new(self, key: bytes) -> Entity:
@@ -43,6 +46,28 @@ class Journeys:
 
     def dump(self, entity: Entity) -> bytes:
         return entity.dump()
+
+    def told(self, value: bytes, to: bytes) -> Outcome:
+        """A message of another entity, as an input; whatever it was, when it is taken back."""
+        try:
+            found = message(value, to.decode())
+            t, key, said = found.t, found.id, found.said
+            if not found.valid:
+                return Ok(to, Retract(t, key), t)
+            return Ok(to, self._input(found.what, t, key, said), t)
+        except (KeyError, TypeError, ValueError) as error:
+            return Dead("wrong_type", f"{type(error).__name__}: {error}")
+
+    def _input(self, what: str, t: int, key: str, said: dict[str, Any]) -> Input:
+        match what:
+            case "link":
+                return Link(t, key, said["link"])
+            case "merge":
+                return Merge(t, key, said)
+            case "hit":
+                return self.fold.reader.read(t, key, said["hit"], said["via"])
+        member = GONE if said["member"] is None else Member(*said["member"])
+        return Fact(t, key, said["user"], member, said["event"], None, said["how"])
 
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""
@@ -66,6 +91,10 @@ class Journeys:
         record = change.record
         if isinstance(record, MemberFacts):
             return Output("members", record.account.encode(), record.to_json())
+        if isinstance(record, Message):
+            self.counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
+            topic = "events" if self.kind == "user" and record.what != "member" else "members"
+            return Output(topic, record.to.encode(), record.to_json())
         if isinstance(record, Alert):
             self.counts["alerts", f"{record.name}/{record.status}"] += 1
             return Output("alerts", record.entity.encode(), record.to_json())
@@ -75,7 +104,7 @@ class Journeys:
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
         head = e.head
-        if head is None:
+        if head is None or (head.begun < 0 and head.ended < 0):
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
         if head.ended >= 0:

@@ -32,7 +32,7 @@ class Publisher:
 
     def transition(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
-        cause: dict[str, Any], evidence: list[str], entity: str, label: str | None,
+        cause: dict[str, Any], evidence: list[str], entity: str, label: str | None, into: str | None = None,
     ) -> Transition:  # fmt: skip
         m = machine.number
         was = s.states[m]
@@ -44,7 +44,7 @@ class Publisher:
             definition=self._definition.name, version=self._definition.version, digest=self._definition.digest,
             cause=_cause(cause), because=[] if rule is None else rule.explained.because(s, now, today),
             signals=self.holding(s), evidence=evidence, carry=self.carry(s, now, today), origin="live", valid=True,
-            supersedes=None,
+            supersedes=None, into=into,
         )  # fmt: skip
         record.id = transition_id(record)
         return record
@@ -92,6 +92,7 @@ class Publisher:
             "signals": self.holding(s),
             "measures": {term.measure.name: shown(term, s, now, today) for term in self._published},
             "carry": self.carry(s, now, today),
+            "merging": [name for name, waits in s.names.items() if waits] or None,
         }
 
 

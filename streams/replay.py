@@ -53,6 +53,10 @@ class Plant:
         self._due: list[tuple[int, bytes]] = []
         self._armed: dict[bytes, int] = {}
 
+    def beside(self, key: bytes) -> Kept:
+        """What stands beside an entity."""
+        return self._beside.setdefault(key, Kept())
+
     def feed(self, inputs: Iterable[Ok], until: int) -> list[Output]:
         """Apply inputs grouped by entity, then fire every timer due at `until`, oldest first."""
         grouped: dict[bytes, list[Any]] = {}
@@ -72,7 +76,7 @@ class Plant:
         entity = self.entities.get(key)
         if entity is None:
             entity = self.entities[key] = self.logic.new(key)
-        kept = self._beside.setdefault(key, Kept())
+        kept = self.beside(key)
         advanced = self.logic.advance(key, entity, items, until, max(until, 0), kept)
         outputs += advanced.outputs
         for name, value in advanced.beside:
@@ -226,8 +230,9 @@ class Replay:
         """Accounts up to an instant. Where some are linked, in steps, so that none is ahead of what another tells it."""
         self._accounts_link = self._accounts_link or any(getattr(ok.input, "names", None) for ok in members)
         step = self.definition.clock.grace or HOUR
-        if self._accounts_link and self._turned > NOTHING_YET:
-            for instant in range(self._turned, until, step):
+        if self._accounts_link:
+            began = self._turned if self._turned > NOTHING_YET else min((ok.at for ok in members), default=until)
+            for instant in range(began, until, step):
                 yield from self._settled(accounts, "members", members, instant)
                 members = []
         yield from self._settled(accounts, "members", members, until)

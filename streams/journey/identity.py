@@ -192,9 +192,12 @@ def merge_into(stronger: str, stronger_kind: str, t: int, said: dict[str, Any]) 
 
 
 def fact_as(facts: MemberFacts, how: dict[str, str]) -> Message:
-    """A member's facts that identity brings about: `how` is {instead: the member it was until now}."""
+    """A member's facts that identity brings about: `how` is {instead: the member it was until now}.
+
+    Its id is not that of the same facts said plainly.
+    """
     member = [facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin]
-    return member_message(facts.id, facts.account, facts.at, facts.user, member, facts.event, how)
+    return member_message(f"{facts.id}~", facts.account, facts.at, facts.user, member, facts.event, how)
 
 
 def member_message(

@@ -41,15 +41,15 @@ def _named(event: Event, way: str) -> Event:
 
 
 @st.composite
-def linked_histories(draw: st.DrawFn, definition: Definition) -> History:
-    """A history whose events name their people in all the ways that there are."""
+def linked_histories(draw: st.DrawFn, definition: Definition, accounts: bool = True) -> History:
+    """A history whose events name their people in all the ways that there are, and with `accounts` their accounts too."""
     plain = draw(histories(definition))
     half = draw(st.integers(1, len(plain.events)))
     named = {
         event.id: _named(event, draw(st.sampled_from(EARLY if n < half else LATER)))
         for n, event in enumerate(plain.events)
     }
-    if definition.account is not None:
+    if accounts and definition.account is not None:
         named = {key: _group(event, draw(st.integers(0, 7))) for key, event in named.items()}
     turns = tuple(replace(turn, events=tuple(named[e.id] for e in turn.events)) for turn in plain.turns)
     return History(tuple(named[e.id] for e in plain.events), turns, plain.until)

@@ -16,6 +16,8 @@ from tests.model.laws import equal_ids_have_equal_payloads, every_transition_say
 from tests.strategies.histories import History, companies, in_order
 from tests.strategies.links import linked_histories
 
+from tests.model.company import retell
+from tests.model.laws import same_story
 LONG = os.environ.get("LAWS") == "long"
 
 
@@ -86,3 +88,29 @@ def test_however_links_arrive_the_same_transitions_stand(capsys: pytest.CaptureF
         print(f"\n  {dict(seen)}")
     assert seen["user merged"] >= 0.5 * seen["histories"]
     assert seen["account merged"] >= 0.1 * seen["histories"]
+
+
+@pytest.mark.timeout(3_600 if LONG else 300)
+def test_a_merge_is_what_the_naive_model_makes_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(
+        phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
+        max_examples=5_000 if LONG else int(os.environ.get("N","150")), derandomize=not LONG, deadline=None, database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )  # fmt: skip
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        definition = data.draw(companies())
+        history = data.draw(linked_histories(definition, accounts=False))
+        story = retell(definition, list(history.events), history.until)
+        seen["histories"] += 1
+        seen.update({m.label for m in story.moved if m.label})
+        seen.update({"moved by a link" for m in story.moved if m.from_ and m.to and m.cause[0] == "link"})
+        seen.update(["held back"] if story.blocked else [])
+        for way in (in_order(history), history):
+            same_story(story, driven(definition, way).published)
+
+    law()
+    with capsys.disabled():
+        print(f"\n  {dict(seen)}")

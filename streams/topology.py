@@ -44,7 +44,9 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         (p + EVENTS, *by_user),
         rekeyed=frozenset({p + EVENTS}),
         sends=members,
-        strays=frozenset({EVENTS}),  # what one user tells another; a record that its producer put into the wrong partition
+        strays=frozenset(
+            {EVENTS}
+        ),  # what one user tells another; a record that its producer put into the wrong partition
     )
     stages = [users]
     if definition.account is not None:

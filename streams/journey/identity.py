@@ -178,15 +178,31 @@ def message(value: bytes, to: str) -> Message:
     return Message(what, key, to, found["t"], found["said"], found["valid"])
 
 
-def link_to(weaker: str, weaker_kind: str, stronger: str, stronger_kind: str, t: int, event: str) -> Message:
+PASSED = "\x1f"
+"""Between an id and those who passed it on. Two ways to the same entity are two inputs: each is taken back on its own.
+
+It sorts before whatever an id goes on with, so an event stays in front of the links that it makes (`~`).
+"""
+
+
+def passed_on(key: str, by: str) -> str:
+    return f"{key}{PASSED}{by}"
+
+
+def plain(key: str) -> str:
+    """The id of an input without the way that it came."""
+    return key.partition(PASSED)[0]
+
+
+def link_to(weaker: str, weaker_kind: str, stronger: str, stronger_kind: str, t: int, event: str, by: str) -> Message:
     """Tell an identifier to forward. Its id sorts right after the event's, so it takes effect right after it."""
     said = [weaker_kind, stronger, stronger_kind, event]
-    return Message("link", f"{event}~{_digest(said)}", weaker, t, {"link": said})
+    return Message("link", f"{event}~{_digest([*said, by])}", weaker, t, {"link": said})
 
 
-def merge_into(stronger: str, stronger_kind: str, t: int, said: dict[str, Any]) -> Message:
-    """Tell the survivor what the loser was. `said` names the link's event and the loser."""
-    said = {**said, "as": stronger_kind}
+def merge_into(stronger: str, stronger_kind: str, t: int, said: dict[str, Any], by: str) -> Message:
+    """Tell the survivor what the loser was. `said` names the link's event and the loser; `by` sends or passes it on."""
+    said = {**said, "as": stronger_kind, "path": [*said.get("path", ()), by]}
     name = f"{said['event']}~{said['loser']}~{_digest(said)}"
     return Message("merge", name, stronger, t, said)
 

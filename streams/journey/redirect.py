@@ -11,7 +11,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from streams.journey.fold import Change, Fact, Fold, Members, Out
-from streams.journey.identity import Counts, Link, Merge, Message, above, left, link_to, member_message, merge_into
+from streams.journey.identity import (
+    Counts,
+    Link,
+    Merge,
+    Message,
+    above,
+    left,
+    link_to,
+    member_message,
+    merge_into,
+    passed_on,
+    plain,
+)  # fmt: skip
 from streams.journey.merge import portable, remember
 from streams.journey.selections import Hit
 from streams.journey.state import State
@@ -59,11 +71,12 @@ class Redirects:
                 return
             self._revive(s)
         if isinstance(item, Hit):
-            self.fold.take(s, item, out)
-            if item.names:
-                self._name(s, item, item.names, out)
+            hit = item._replace(id=plain(item.id)) if item.names else item
+            self.fold.take(s, hit, out)
+            if hit.names:
+                self._name(s, hit, hit.names, out)
         elif isinstance(item, Fact):
-            self.fold.take_fact(s, item, members, out)
+            self.fold.take_fact(s, item._replace(id=plain(item.id)) if item.how else item, members, out)
         else:
             self._merge(s, item, out)
 
@@ -79,15 +92,16 @@ class Redirects:
         s.now = s.touched = max(s.now, item.t)
         if isinstance(item, Hit):
             said = {"hit": self.fold.reader.written(item), "via": into.kind}
-            sent = Message("hit", item.id, into.key, item.t, said)
+            sent = Message("hit", passed_on(item.id, out.entity), into.key, item.t, said)
         elif isinstance(item, Fact):
             member = None if item.how and "gone" in item.how else list(item.member[:6])
             how = {**(item.how or {}), "via": into.kind}
-            sent = member_message(item.id, into.key, item.t, item.user, member, item.event, how)
+            key = passed_on(item.id, out.entity)
+            sent = member_message(key, into.key, item.t, item.user, member, item.event, how)
         elif "done" in item.said:
-            sent = Message("merge", item.id, into.key, item.t, {**item.said, "as": into.kind})
+            sent = Message("merge", passed_on(item.id, out.entity), into.key, item.t, {**item.said, "as": into.kind})
         else:
-            sent = merge_into(into.key, into.kind, item.t, item.said)
+            sent = merge_into(into.key, into.kind, item.t, item.said, out.entity)
         out.changes.append(Change("message", sent.change, sent))
 
     def _revive(self, s: State) -> None:
@@ -106,7 +120,7 @@ class Redirects:
             if kind in ("as", "via") or name == out.entity or name in s.names:
                 continue
             remember(s, [name])
-            sent = link_to(name, kind, out.entity, names["as"], hit.t, hit.id)
+            sent = link_to(name, kind, out.entity, names["as"], hit.t, hit.id, out.entity)
             out.changes.append(Change("message", sent.change, sent))
 
     def _link(self, s: State, link: Link, out: Out) -> None:
@@ -130,7 +144,7 @@ class Redirects:
         weaker, stronger = ((into.kind, into.key), (kind, target))
         if above(*weaker, *stronger):
             weaker, stronger = stronger, weaker
-        sent = link_to(weaker[1], weaker[0], stronger[1], stronger[0], link.t, event)
+        sent = link_to(weaker[1], weaker[0], stronger[1], stronger[0], link.t, event, out.entity)
         out.changes.append(Change("message", sent.change, sent))
 
     def _begin_forwarding(self, s: State, t: int, target: str, kind: str, event: str, out: Out) -> None:
@@ -143,7 +157,7 @@ class Redirects:
             said = {**portable(fold.terms, fold.machines, s), "event": event, "loser": out.entity}
             fold._end(s, t, {"link": event}, out, "merged", target)
             gone = [left(out.entity, account, t, event, target) for account in s.accounts]
-            for sent in (merge_into(target, kind, t, said), *gone):
+            for sent in (merge_into(target, kind, t, said, out.entity), *gone):
                 out.changes.append(Change("message", sent.change, sent))
         s.__init__(len(s.cells), len(s.states), fold.terms.rollups.fresh())  # type: ignore[misc]
         s.now = s.touched = t

@@ -14,6 +14,7 @@ from schemas.time import parse_time
 from streams.delivery.contracts import Ok, Output, Record, Redirect
 from streams.journey.accounts import AccountsLogic
 from streams.journey.fold import Fact
+from streams.journey.identity import plain
 from streams.journey.users import UsersLogic
 from streams.replay import Plant
 from tests.model.journey import Alarm, Moved
@@ -125,7 +126,9 @@ class Driven:
                 return []
             read = self.accounts.logic.read(Record("members", 0, 0, 0, output.key, output.value))
             found = [outcome for outcome in read if isinstance(outcome, Ok)]
-            self.published.behind.update((ok.input.id, ok.input.event) for ok in found if isinstance(ok.input, Fact))
+            self.published.behind.update(
+                (plain(ok.input.id), ok.input.event) for ok in found if isinstance(ok.input, Fact)
+            )
             return found
         if output.topic.startswith("transitions"):
             self.published.transitions.append(orjson.loads(output.value or b""))

@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 
 from schemas.definition.model import Definition
 from streams.journey.accounts import Settled
+from tests.model.company import retell
 from tests.model.driver import Driven, Published
-from tests.model.laws import equal_ids_have_equal_payloads, every_transition_says_why, positions_have_no_gaps, same_ids
+from tests.model.laws import (
+    equal_ids_have_equal_payloads,
+    every_transition_says_why,
+    positions_have_no_gaps,
+    same_ids,
+    same_story,
+)
 from tests.strategies.histories import History, companies, in_order
 from tests.strategies.links import linked_histories
 
-from tests.model.company import retell
-from tests.model.laws import same_story
 LONG = os.environ.get("LAWS") == "long"
 
 
@@ -81,7 +86,13 @@ def test_however_links_arrive_the_same_transitions_stand(capsys: pytest.CaptureF
         published = check(definition, data.draw(linked_histories(definition)))
         seen["histories"] += 1
         seen.update({f"{t['kind']} merged" for t in published.valid() if t["label"] == "merged"})
-        seen.update({f"{t['kind']} moved by a link" for t in published.valid() if t["from"] and t["to"] and "link" in t["cause"]})
+        seen.update(
+            {
+                f"{t['kind']} moved by a link"
+                for t in published.valid()
+                if t["from"] and t["to"] and "link" in t["cause"]
+            }
+        )
 
     law()
     with capsys.disabled():

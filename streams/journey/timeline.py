@@ -167,7 +167,7 @@ class Timeline:
                 self._settle(e, boundary, tally)
             if isinstance(item, Hit) and head.into is None and item.names is None:
                 self.fold.take(head, item, out)
-            elif isinstance(item, Fact) and head.into is None:
+            elif isinstance(item, Fact) and item.how is None and head.into is None:
                 self.fold.take_fact(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
             else:
                 self.redirects.take(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)

@@ -142,7 +142,8 @@ class Fold:
     def take_fact(self, s: State, fact: Fact, members: Members, out: Out) -> None:
         """A member's facts, into an account. `fact.t` is not before `s.now`."""
         how = fact.how or {}
-        if "gone" in how and (s.begun < 0 or s.ended >= 0):
+        gone = "gone" in how
+        if gone and (s.begun < 0 or s.ended >= 0):
             return  # there is nobody whom it could leave
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
@@ -156,8 +157,8 @@ class Fold:
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
-        members.put(fact.user, new)
-        for k in self.terms.rollups.move(s.rollups, old, None if new is GONE else new, today):
+        members.put(fact.user, GONE if gone else new)
+        for k in self.terms.rollups.move(s.rollups, old, None if gone else new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event
         self._run(s, fact.t, today, {"member": fact.id}, out)
@@ -166,9 +167,7 @@ class Fold:
     def _handed(
         self, s: State, how: dict[str, str], old: Member | None, new: Member, members: Members, today: int
     ) -> Member:
-        """What becomes of a member whose fact is no news of its own: it left, stands for another, or is handed over."""
-        if "gone" in how:
-            return GONE
+        """What becomes of a member whose fact is no news of its own: it stands for another, or is handed over."""
         if "older" in how and old is not None:
             return old._replace(day=_later(old.day, new.day))
         other = members.get(how["instead"]) if "instead" in how else None

@@ -213,7 +213,7 @@ def fact_as(facts: MemberFacts, how: dict[str, str]) -> Message:
     Its id is not that of the same facts said plainly.
     """
     member = [facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin]
-    return member_message(f"{facts.id}~", facts.account, facts.at, facts.user, member, facts.event, how)
+    return member_message(f"{facts.id}~{_digest(how)}", facts.account, facts.at, facts.user, member, facts.event, how)
 
 
 def member_message(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from schemas.definition.expression import Compare
 from schemas.definition.model import AlertRule, Definition, EntityDefinition, Kind, Machine, Rule
 from schemas.member import Level, MemberFacts
-from streams.journey.identity import left
+from streams.journey.identity import fact_as, left
 from tests.model.conditions import Seen, comparisons, holds, moves
 from tests.model.measures import Input, Past
 from tests.model.reading import level_of, start_of
@@ -132,7 +132,7 @@ class Journey:
         for account, day in other.accounts.items():
             life.accounts[account] = day = max(day, life.accounts[account])
             facts = self._facts(life, account, now, None if day < 0 else day, event)
-            self.told.handed.append((account, Input.told(facts)._replace(id=f"{facts.id}~", instead=loser)))
+            self.told.handed.append((account, Input.told(facts)._replace(id=fact_as(facts, {"instead": loser}).id, instead=loser)))
 
     # --- inputs and instants -----------------------------------------------------------------------------------------
 

@@ -189,16 +189,20 @@ class Fold:
             s.level, s.admin = self.level.level_of(s.attrs)
         self._run(s, now, today, {"link": event}, out)
         if not self._is_account:
-            s.accounts = {**dict.fromkeys(said["accounts"], -1), **s.accounts}
             self._tell(s, now, None, None, event, out)
-            for name, day in said["accounts"].items():
-                s.accounts[name] = max(day, s.accounts[name])
-                fact = self.publisher.fact(
-                    s, now, name, None if s.accounts[name] < 0 else s.accounts[name], event, out.entity, self._risk
-                )
-                instead = fact_as(fact, {"instead": said["loser"]})
-                out.changes.append(Change("message", instead.change, instead))
+            self._stand_in(s, now, said["accounts"], said["loser"], event, out)
         s.deadline = self._deadline(s, now, today)
+
+    def _stand_in(self, s: State, now: int, accounts: dict[str, int], loser: str, event: str, out: Out) -> None:
+        """Tell the accounts of a user that this one was that it takes that one's place, in one move."""
+        for name, day in accounts.items():
+            day = s.accounts[name] = max(day, s.accounts.get(name, -1))
+            fact = self.publisher.fact(s, now, name, None if day < 0 else day, event, out.entity, self._risk)
+            instead = fact_as(fact, {"instead": loser})
+            out.changes.append(Change("message", instead.change, instead))
+        if accounts:
+            risk = None if self._risk is None else s.states[self._risk]
+            s.told = [s.states[0], s.reached[0], risk, s.level, s.admin]
 
     def until(self, s: State, instant: int, out: Out) -> None:
         """Fire what is due at or before an instant, each at its own deadline."""

@@ -126,11 +126,10 @@ class Journey:
         for machine, states in other.reached.items():
             life.reached[machine] |= states
         life.home = life.home or other.home
-        life.accounts = {**dict.fromkeys(other.accounts, -1), **life.accounts}
         self.told_now = now
         self._step(life, now, cause, None, event)
         for account, day in other.accounts.items():
-            life.accounts[account] = day = max(day, life.accounts[account])
+            life.accounts[account] = day = max(day, life.accounts.get(account, -1))
             facts = self._facts(life, account, now, None if day < 0 else day, event)
             self.told.handed.append((account, Input.told(facts)._replace(id=fact_as(facts, {"instead": loser}).id, instead=loser)))
 

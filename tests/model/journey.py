@@ -131,7 +131,9 @@ class Journey:
         for account, day in other.accounts.items():
             life.accounts[account] = day = max(day, life.accounts.get(account, -1))
             facts = self._facts(life, account, now, None if day < 0 else day, event)
-            self.told.handed.append((account, Input.told(facts)._replace(id=fact_as(facts, {"instead": loser}).id, instead=loser)))
+            self.told.handed.append(
+                (account, Input.told(facts)._replace(id=fact_as(facts, {"instead": loser}).id, instead=loser))
+            )
 
     # --- inputs and instants -----------------------------------------------------------------------------------------
 

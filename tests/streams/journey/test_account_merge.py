@@ -156,7 +156,14 @@ def test_two_companies_at_one_domain_stay_two() -> None:
     assert (town.members("a1"), town.members("a2")) == ({"u1"}, {"u2"})
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.data())
 def test_after_any_merges_rollups_are_a_fold_over_all_members(data: st.DataObject) -> None:
     definition = data.draw(companies().filter(lambda d: d.account is not None))

@@ -223,10 +223,10 @@ def test_a_survivor_never_follows_what_follows_it() -> None:
 def test_a_restart_in_the_middle_changes_nothing() -> None:
     lived, restarted = World(), World()
     for town in (lived, restarted):
-        for day, given in enumerate(
+        for day, named in enumerate(
             [{"anonymous": "c1"}, {"anonymous": "c1"}, {"user": "u1", "anonymous": "c1"}, {"anonymous": "c1"}]
         ):
-            town.happens(day / 10, **given)
+            town.happens(day / 10, **named)
             if town is restarted:
                 reload(town.driven.users)
     assert lived.driven.published.transitions == restarted.driven.published.transitions

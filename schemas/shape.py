@@ -79,12 +79,16 @@ class Field:
 
 
 class Shape(Generic[R]):
-    """The JSON form of one record class. `uncounted`: fields that the content hash leaves out."""
+    """The JSON form of one record class. `uncounted`: fields that the content hash leaves out.
 
-    def __init__(self, record: type[R], uncounted: Collection[str] = ()) -> None:
+    `absent`: a field that is not written where it is null, so that records from before there was one stay what they were.
+    """
+
+    def __init__(self, record: type[R], uncounted: Collection[str] = (), absent: str | None = None) -> None:
         self.record = record
         self.fields = _fields(record)
         self._uncounted = tuple(uncounted)
+        self._absent = absent
         self._values = attrgetter(*(field.attribute for field in self.fields))
         self._names = tuple(field.name for field in self.fields)
         self._times = tuple(field.name for field in self.fields if field.form.time)
@@ -99,6 +103,8 @@ class Shape(Generic[R]):
         for name in self._times:
             if found[name] is not None:
                 found[name] = rfc3339(found[name])
+        if self._absent is not None and found[self._absent] is None:
+            del found[self._absent]
         return found
 
     def to_json(self, record: R) -> bytes:

@@ -36,6 +36,7 @@ class Snapshot:
     signals: Annotated[list[str], "the signals that hold"]
     measures: Annotated[dict[str, Any], "published measures by name; null where not known, times in RFC 3339"]
     carry: Annotated[dict[str, Any], "attributes that the definition carries: name, owner, plan ..."]
+    merging: Annotated[list[str] | None, "accounts merged into this one whose members are still to come"] = None
 
     def to_json(self) -> bytes:
         return SHAPE.to_json(self)
@@ -46,4 +47,4 @@ class Snapshot:
         return SHAPE.from_json(data)
 
 
-SHAPE = Shape(Snapshot)
+SHAPE = Shape(Snapshot, absent="merging")

@@ -48,6 +48,7 @@ class Transition:
     origin: Annotated[Origin, "live; backfill when it happened long before; migration; correction"]
     valid: Annotated[bool, "false: this id is taken back"]
     supersedes: Annotated[str | None, "a hint: the id that this correction replaces"]
+    into: Annotated[str | None, "where it ends because it was merged: the entity that goes on"] = None
 
     def to_json(self) -> bytes:
         return SHAPE.to_json(self)
@@ -58,7 +59,7 @@ class Transition:
         return SHAPE.from_json(data)
 
 
-SHAPE = Shape(Transition, uncounted=("id", "detected_at", "seq", "valid", "supersedes", "origin"))
+SHAPE = Shape(Transition, uncounted=("id", "detected_at", "seq", "valid", "supersedes", "origin"), absent="into")
 
 
 def transition_id(record: Transition) -> str:

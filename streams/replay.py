@@ -22,6 +22,7 @@ from streams.delivery.contracts import NEVER, NOTHING_YET, Clocked, Dead, Drop, 
 from streams.delivery.dead import dead_letter
 from streams.delivery.inbox import heaviest
 from streams.journey.accounts import AccountsLogic
+from streams.journey.logic import HOUR
 from streams.journey.timeline import Entity
 from streams.journey.users import UsersLogic
 
@@ -38,6 +39,9 @@ class Kept:
     def get(self, name: bytes) -> bytes | None:
         return self.records.get(name)
 
+    def all(self) -> Iterable[bytes]:
+        return self.records
+
 
 class Plant:
     """All entities of one logic in one process: a partition without Kafka."""
@@ -48,6 +52,10 @@ class Plant:
         self._beside: dict[bytes, Kept] = {}
         self._due: list[tuple[int, bytes]] = []
         self._armed: dict[bytes, int] = {}
+
+    def beside(self, key: bytes) -> Kept:
+        """What stands beside an entity."""
+        return self._beside.setdefault(key, Kept())
 
     def feed(self, inputs: Iterable[Ok], until: int) -> list[Output]:
         """Apply inputs grouped by entity, then fire every timer due at `until`, oldest first."""
@@ -68,7 +76,7 @@ class Plant:
         entity = self.entities.get(key)
         if entity is None:
             entity = self.entities[key] = self.logic.new(key)
-        kept = self._beside.setdefault(key, Kept())
+        kept = self.beside(key)
         advanced = self.logic.advance(key, entity, items, until, max(until, 0), kept)
         outputs += advanced.outputs
         for name, value in advanced.beside:
@@ -128,6 +136,10 @@ class Replay:
         self.definition = definition
         self.result = Replayed()
         self._write = write
+        self._met: set[tuple[bytes, str]] = set()
+        self._forwarding: set[bytes] = set()
+        self._accounts_link = False
+        self._turned = NOTHING_YET
 
     def run(
         self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None
@@ -160,9 +172,24 @@ class Replay:
                 result.dropped[reason] += 1
             else:
                 result.ok += 1
-        result.events += len(taken.inputs)
-        result.watermark = taken.watermark
+            if taken.inputs and self._meets(taken.inputs[-1]):
+                self._flush(taken)
+        self._flush(taken)
+
+    def _flush(self, taken: Taken) -> None:
+        self.result.events += len(taken.inputs)
+        self.result.watermark = taken.watermark
         self._turn(taken.inputs, taken.outputs, taken.watermark)
+        taken.inputs, taken.outputs = [], []
+
+    def _meets(self, taken: Ok) -> bool:
+        """Whether one entity has something to tell another because of this input: the other must not be ahead in time."""
+        if taken.key in self._forwarding:
+            return True
+        pairs = {(taken.key, name) for name in (taken.input.names or {}).values()}
+        new = bool(pairs - self._met)
+        self._met |= pairs
+        return new
 
     def _take(self, record: Record, n: int, outcome: Outcome, until: int, taken: Taken) -> tuple[str, str]:
         match outcome:
@@ -187,7 +214,7 @@ class Replay:
                 return "dropped", reason
 
     def _turn(self, inputs: list[Ok], direct: list[Output], until: int) -> None:
-        outputs = direct + self.users.feed(inputs, until)
+        outputs = direct + self._settled(self.users, "events", inputs, until)
         members: list[Ok] = []
         for output in outputs:
             if output.topic == "members":
@@ -195,8 +222,40 @@ class Replay:
             else:
                 self._publish(output)
         if self.accounts is not None:
-            for output in self.accounts.feed(members, until):
+            for output in self._followed(self.accounts, members, until):
                 self._publish(output)
+        self._turned = until
+
+    def _followed(self, accounts: Plant, members: list[Ok], until: int) -> Iterator[Output]:
+        """Accounts up to an instant. Where some are linked, in steps, so that none is ahead of what another tells it."""
+        self._accounts_link = self._accounts_link or any(getattr(ok.input, "names", None) for ok in members)
+        step = self.definition.clock.grace or HOUR
+        if self._accounts_link:
+            began = self._turned if self._turned > NOTHING_YET else min((ok.at for ok in members), default=until)
+            for instant in range(began, until, step):
+                yield from self._settled(accounts, "members", members, instant)
+                members = []
+        yield from self._settled(accounts, "members", members, until)
+
+    def _settled(self, plant: Plant, own: str, inputs: list[Ok], until: int) -> list[Output]:
+        """Feed a plant, and what its entities tell each other, until they have nothing more to say."""
+        outputs: list[Output] = []
+        while True:
+            said: list[Ok] = []
+            for output in plant.feed(inputs, until):
+                if output.topic == own:
+                    said += self._heard(plant, output)
+                else:
+                    outputs.append(output)
+            if not said:
+                return outputs
+            inputs = said
+
+    def _heard(self, plant: Plant, output: Output) -> list[Ok]:
+        if plant is self.users and output.value is not None and output.value.startswith(b'{"link":'):
+            self._forwarding.add(output.key or b"")
+        record = Record(output.topic, 0, 0, _NO_TIME, output.key, output.value)
+        return [outcome for outcome in plant.logic.read(record) if isinstance(outcome, Ok)]
 
     def _members(self, output: Output) -> list[Ok]:
         if self.accounts is None:

@@ -44,13 +44,20 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         (p + EVENTS, *by_user),
         rekeyed=frozenset({p + EVENTS}),
         sends=members,
-        strays=frozenset({EVENTS}),  # a record that its producer put into the wrong partition
+        strays=frozenset(
+            {EVENTS}
+        ),  # what one user tells another; a record that its producer put into the wrong partition
     )
     stages = [users]
     if definition.account is not None:
         topic = p + MEMBERS
         accounts = AccountsLogic(definition)
-        stages.append(Stage(accounts, "accounts", p + ACCOUNTS_CHANGELOG, (topic,), rekeyed=frozenset({topic})))
+        stages.append(
+            Stage(
+                accounts, "accounts", p + ACCOUNTS_CHANGELOG, (topic,), rekeyed=frozenset({topic}),
+                strays=frozenset({MEMBERS}),  # what one account tells another
+            )
+        )  # fmt: skip
     return Graph(
         tuple(stages),
         {topic: Decoder(definition, source).route for topic, source in others.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 E = TypeVar("E")
@@ -98,6 +98,10 @@ class Beside(Protocol):
     """The small records that an entity keeps beside its own, in the same partition (an account's members)."""
 
     def get(self, name: bytes) -> bytes | None: ...
+
+    def all(self) -> Iterable[bytes]:
+        """The names that there are. It may change while it is gone through, if the entity advances meanwhile."""
+        ...
 
 
 class Advanced(NamedTuple):

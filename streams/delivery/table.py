@@ -49,6 +49,9 @@ class BesideView:
     def get(self, name: bytes) -> bytes | None:
         return None if self.names is None else self.names.get(name)
 
+    def all(self) -> Iterable[bytes]:
+        return () if self.names is None else self.names
+
 
 class Table(Generic[E]):
     """Entities by key; reads the changelog, and encodes what is to be appended to it."""

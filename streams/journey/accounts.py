@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -11,9 +13,11 @@ from schemas.event import Event
 from schemas.member import MemberFacts
 from schemas.sources import canonical
 from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
-from streams.journey.fold import Fact, Members
+from streams.journey.fold import Change, Fact, Members
+from streams.journey.identity import MARKS, Message, member_message
 from streams.journey.logic import Journeys
-from streams.journey.rollup import Member
+from streams.journey.redirect import Into
+from streams.journey.rollup import GONE, Member
 from streams.journey.timeline import Entity, Input, Retract, Tally
 from streams.journey.users import refused
 
@@ -28,6 +32,9 @@ class Settled(Members):
         found = self._beside.get(b"m:" + user.encode())
         return None if found is None else Member(*orjson.loads(found))
 
+    def users(self) -> Iterable[str]:
+        return (name[2:].decode() for name in self._beside.all())
+
     def put(self, user: str, member: Member) -> None:
         raise TypeError("settled members are written by the timeline")
 
@@ -36,6 +43,8 @@ class AccountsLogic(Journeys):
     """Accounts of one definition. Inputs wait until the watermark is `disorder` past them, then fold in order."""
 
     name = "accounts"
+    slice = 2_000
+    """Members of a merged account that follow it at once: some 10 ms of work, and half a megabyte of messages."""
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition, "account")
@@ -45,6 +54,8 @@ class AccountsLogic(Journeys):
         value = record.value
         if value is not None and value.startswith(b'{"fact":'):
             return [self._fact(value)]
+        if value is not None and record.key is not None and value.startswith(MARKS):
+            return [self.told(value, record.key)]
         outcomes: list[Outcome] = []
         for found in canonical.decode(value, timestamp=record.timestamp):
             outcomes.append(self._event(found) if isinstance(found, Event) else refused(found))
@@ -82,12 +93,37 @@ class AccountsLogic(Journeys):
         due = self._due(entity, inputs, horizon)
         if not due and self.timeline.deadline(entity) > horizon:  # all that came waits, and no timer is due
             return Advanced([], [])
-        tally = self.timeline.advance(entity, due, horizon, Settled(beside))
-        written: list[tuple[bytes, bytes | None]] = [
-            (b"m:" + user.encode(), orjson.dumps(tuple(m))) for user, m in tally.members.items()
+        settled = Settled(beside)
+        tally = self.timeline.advance(entity, due, horizon, settled)
+        if entity.head is not None and entity.head.into is not None:
+            self._hand_over(entity, Into(*entity.head.into), horizon, settled, tally)
+        written = [
+            (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(tuple(m))) for user, m in tally.members.items()
         ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
         return Advanced(outputs, written, self.timeline.ended(entity, horizon))
+
+    def _hand_over(self, e: Entity, into: Into, horizon: int, settled: Settled, tally: Tally) -> None:
+        """A slice of the members of an account that was merged follows it; after the last one the survivor is told so.
+
+        They follow when no earlier fact can change them, all as of one instant, so that slices are nobody's business.
+        """
+        if into.life is None or e.handed < 0 or horizon < into.due:
+            return
+        self.timeline.settle_before(e, horizon - self.timeline.grace, settled, tally)
+        moved = {user: m for user, m in tally.members.items() if m.life >= 0}
+        waiting = chain(moved, (user for user in settled.users() if user not in tally.members))
+        given = list(islice(waiting, self.slice + 1))
+        for user in given[: self.slice]:
+            member = moved.get(user) or settled.get(user)
+            tally.members[user] = GONE
+            if member is not None and member.life == into.life:
+                tally.changes.append(_handed(user, member, e.key, into))
+        e.handed, e.resume = e.handed + 1, horizon + 1
+        if len(given) <= self.slice:
+            e.handed = -1
+            done = Message("merge", f"~done {e.key}", into.key, into.due + 1, {"done": e.key, "as": into.kind})
+            tally.changes.append(Change("message", done))
 
     def _due_to_say(self, entity: Entity) -> bool:
         return entity.head is not None and self.fold.publisher.publishes
@@ -110,6 +146,13 @@ class AccountsLogic(Journeys):
             due += [item for item in e.pending if item.t <= horizon]
             e.pending = [item for item in e.pending if item.t > horizon]
         return due
+
+
+def _handed(user: str, member: Member, loser: str, into: Into) -> Change:
+    """A member as the merged account knew it: it says nothing against what the survivor has heard since."""
+    how = {"older": loser, "via": into.kind}
+    sent = member_message(f"{loser} {user}", into.key, into.due, user, list(member[:6]), into.event, how)
+    return Change("message", sent)
 
 
 def _says(tally: Tally) -> bool:

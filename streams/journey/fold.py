@@ -14,15 +14,18 @@ from typing import Any, Literal, NamedTuple
 from schemas.alert import Alert
 from schemas.definition.model import Definition, EntityDefinition, Kind
 from schemas.draft import FactDraft, TransitionDraft
+from schemas.member import MemberFacts
 from streams.delivery.contracts import NEVER
 from streams.journey.alerts import Alerts
 from streams.journey.calendar import DAY, Calendar
 from streams.journey.guards import Guards
+from streams.journey.identity import Merge, Message, fact_as
 from streams.journey.levels import Matcher
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal, compile_machines, compile_signals
 from streams.journey.measures import added
+from streams.journey.merge import absorb
 from streams.journey.publish import Publisher
-from streams.journey.rollup import Member, Rollups
+from streams.journey.rollup import GONE, Member, Rollups
 from streams.journey.selections import Hit, Reader, Selections
 from streams.journey.state import State
 from streams.journey.terms import Terms
@@ -38,11 +41,11 @@ class Change:
     __slots__ = ("id", "kind", "opening", "record")
 
     def __init__(
-        self, kind: Literal["transition", "alert", "fact"], record: TransitionDraft | Alert | FactDraft,
-        opening: Alert | None = None,
+        self, kind: Literal["transition", "alert", "fact", "message"],
+        record: TransitionDraft | Alert | FactDraft | Message, opening: Alert | None = None,
     ) -> None:  # fmt: skip
         self.kind = kind
-        self.id: str = record.id
+        self.id: str = record.change if isinstance(record, Message) else record.id
         self.record = record
         self.opening = opening
 
@@ -56,6 +59,7 @@ class Fact(NamedTuple):
     member: Member
     event: str | None
     received: int | None = None
+    how: dict[str, str] | None = None  # of one that identity brought about: see redirect.py
 
 
 class Out:
@@ -149,6 +153,10 @@ class Fold:
 
     def take_fact(self, s: State, fact: Fact, members: Members, out: Out) -> None:
         """A member's facts, into an account. `fact.t` is not before `s.now`."""
+        how = fact.how or {}
+        gone = "gone" in how
+        if gone and (s.begun < 0 or s.ended >= 0):
+            return  # there is nobody whom it could leave
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
         today = self.calendar.day(fact.t)
@@ -156,17 +164,58 @@ class Fold:
         if old is not None and old.life != s.begun:
             old = None
         touched = 0
-        if new.day is not None and self._active == 0:
+        if how and how.keys() != {"via"}:
+            new = self._handed(s, how, old, new, members, today)
+            touched = ALL
+        elif new.day is not None and self._active == 0:
             touched = self._activity if s.last >= 0 else ALL
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
-        members.put(fact.user, new)
-        for k in self.terms.rollups.move(s.rollups, old, new, today):
+        members.put(fact.user, GONE if gone else new)
+        for k in self.terms.rollups.move(s.rollups, old, None if gone else new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event
                 touched |= 1 << i
         self._run(s, fact.t, today, touched, {"member": fact.id}, out)
+
+    def _handed(
+        self, s: State, how: dict[str, str], old: Member | None, new: Member, members: Members, today: int
+    ) -> Member:
+        """What becomes of a member whose fact is no news of its own: it stands for another, or is handed over."""
+        if "older" in how and old is not None:
+            return old._replace(day=_later(old.day, new.day))
+        other = members.get(how["instead"]) if "instead" in how else None
+        if other is not None and other.life == s.begun:
+            members.put(how["instead"], GONE)
+            self.terms.rollups.move(s.rollups, other, None, today)
+            new = new._replace(day=_later(new.day, other.day))
+        return new
+
+    def take_merge(self, s: State, merge: Merge, out: Out) -> None:
+        """The state of an identifier that turned out to be this entity: the measures combine, the machines go on."""
+        now, said = merge.t, merge.said
+        event: str = said["event"]
+        self.until(s, now, out)
+        self._open(s, now, {"link": event}, event, out)
+        today = self.calendar.day(now)
+        absorb(self.terms, self.machines, s, said)
+        if self.level is not None:
+            s.level, s.admin = self.level.level_of(s.attrs)
+        self._run(s, now, today, ALL, {"link": event}, out)
+        if not self._is_account:
+            self._tell(s, now, None, None, event, True, out)
+            self._stand_in(s, now, said["accounts"], said["loser"], event, out)
+
+    def _stand_in(self, s: State, now: int, accounts: dict[str, int], loser: str, event: str, out: Out) -> None:
+        """Tell the accounts of a user that this one was that it takes that one's place, in one move."""
+        for name, day in accounts.items():
+            day = s.accounts[name] = max(day, s.accounts.get(name, -1))
+            fact = self.publisher.fact(s, now, name, None if day < 0 else day, event, out.entity, self._risk)
+            out.changes.append(Change("message", fact_as(MemberFacts.from_json(fact.to_json()), {"instead": loser})))
+        if accounts:
+            risk = None if self._risk is None else s.states[self._risk]
+            s.told = [s.states[0], s.reached[0], risk, s.level, s.admin]
 
     def until(self, s: State, instant: int, out: Out) -> None:
         """Fire what is due at or before an instant, each at its own deadline."""
@@ -310,10 +359,10 @@ class Fold:
 
     def _enter(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
-        cause: dict[str, Any], evidence: list[str], out: Out, label: str | None = None,
+        cause: dict[str, Any], evidence: list[str], out: Out, label: str | None = None, into: str | None = None,
     ) -> None:  # fmt: skip
         m = machine.number
-        record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label)
+        record = self.publisher.transition(s, machine, to, rule, now, today, cause, evidence, out.entity, label, into)
         out.changes.append(Change("transition", record))
         s.since[m] = now
         if to is not None:
@@ -385,15 +434,21 @@ class Fold:
             return NEVER
         return max(s.last, s.begun) + forget.idle
 
-    def _end(self, s: State, now: int, cause: dict[str, Any], out: Out) -> None:
-        """The entity never went anywhere: it leaves every machine and is no more."""
+    def _end(
+        self, s: State, now: int, cause: dict[str, Any], out: Out, label: str = "forgotten", into: str | None = None
+    ) -> None:
+        """The entity never went anywhere, or turned out to be another one: it leaves every machine and is no more."""
         today, moved = self.calendar.day(now), len(out.changes)
-        evidence = [s.last_id] if s.last_id else []
+        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id else []
         for machine in self.machines:
-            self._enter(s, machine, None, None, now, today, cause, evidence, out, label="forgotten")
+            self._enter(s, machine, None, None, now, today, cause, evidence, out, label, into)
         for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):
             out.changes.append(Change("alert", alert, opening))
         s.ended, s.deadline = now, NEVER
+
+
+def _later(a: int | None, b: int | None) -> int | None:
+    return max((day for day in (a, b) if day is not None), default=None)
 
 
 def _counted_since(cell: Any, flag: Any, value: float) -> Any:

@@ -12,10 +12,12 @@ from schemas.alert import Alert
 from schemas.definition.model import Definition, Kind
 from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
-from streams.delivery.contracts import Output
-from streams.journey.fold import Change, Fold
+from streams.delivery.contracts import Dead, Ok, Outcome, Output
+from streams.journey.fold import Change, Fact, Fold
+from streams.journey.identity import Link, Merge, Message, message
+from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
-from streams.journey.timeline import Entity, Tally, Timeline, stamped
+from streams.journey.timeline import Entity, Input, Retract, Tally, Timeline, stamped
 
 HOUR = 3_600_000
 """A changed published value is written at most hourly: often enough for a board, rare enough for a busy user."""
@@ -33,6 +35,7 @@ class Journeys:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._matched: dict[int, int] = {}  # set of selections -> events since it was last emptied
         self.timeline.counts = self._counts
+        self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
 
@@ -55,6 +58,28 @@ class Journeys:
         self._matched.clear()
         return self._counts
 
+    def told(self, value: bytes, to: bytes) -> Outcome:
+        """A message of another entity, as an input; whatever it was, when it is taken back."""
+        try:
+            found = message(value, to.decode())
+            t, key, said = found.t, found.id, found.said
+            if not found.valid:
+                return Ok(to, Retract(t, key), t)
+            return Ok(to, self._input(found.what, t, key, said), t)
+        except (KeyError, TypeError, ValueError) as error:
+            return Dead("wrong_type", f"{type(error).__name__}: {error}")
+
+    def _input(self, what: str, t: int, key: str, said: dict[str, Any]) -> Input:
+        match what:
+            case "link":
+                return Link(t, key, said["link"])
+            case "merge":
+                return Merge(t, key, said)
+            case "hit":
+                return self.fold.reader.read(t, key, said["hit"], said["via"])
+        member = GONE if said["member"] is None else Member(*said["member"])
+        return Fact(t, key, said["user"], member, said["event"], None, said["how"])
+
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""
         self._matched[bits] = self._matched.get(bits, 0) + 1
@@ -70,6 +95,10 @@ class Journeys:
 
     def _output(self, change: Change) -> Output:
         record = change.record
+        if isinstance(record, Message):
+            self._counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
+            topic = "events" if self.kind == "user" and record.what != "member" else "members"
+            return Output(topic, record.to.encode(), record.to_json())
         if isinstance(record, Alert):
             self._counts["alerts", f"{record.name}/{record.status}"] += 1
             return Output("alerts", record.entity.encode(), record.to_json())
@@ -81,7 +110,7 @@ class Journeys:
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
         head = e.head
-        if head is None:
+        if head is None or (head.begun < 0 and head.ended < 0):
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
         if head.ended >= 0:

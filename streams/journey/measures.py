@@ -29,6 +29,10 @@ class Gauge(Protocol):
         """The next day on which the value changes although nothing happens; None if it does not."""
         ...
 
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        """The cell of both histories together. `a` is the survivor's, whose word counts where both say something at once."""
+        ...
+
 
 class First:
     """The time of the earliest event."""
@@ -42,6 +46,9 @@ class First:
 
     def changes(self, cell: Cell, today: int) -> int | None:
         return None
+
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        return min(a, b)
 
 
 LARGEST = 2**53
@@ -66,6 +73,9 @@ class Total:
 
     def changes(self, cell: Cell, today: int) -> int | None:
         return None
+
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        return added(a, b)
 
 
 class Windowed:
@@ -108,6 +118,13 @@ class Windowed:
         floor = today - self._days
         return next((d + self._days for d in (cell or ())[::2] if d > floor), None)
 
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        days = dict(zip(a[::2], a[1::2], strict=True))
+        for day, amount in zip(b[::2], b[1::2], strict=True):
+            days[day] = added(days.get(day, 0), amount)
+        floor = max(days) - self._days
+        return [part for day in sorted(days) if day > floor for part in (day, days[day])]
+
 
 class ActiveDays:
     """Days with an event among the last days. Cell: [newest day, bits]; bit k set = active k days before the newest."""
@@ -136,6 +153,10 @@ class ActiveDays:
     def changes(self, cell: Cell, today: int) -> int | None:
         bits = self._bits(cell, today) if cell else 0
         return today + self._days - (bits.bit_length() - 1) if bits else None
+
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        newest = max(a[0], b[0])
+        return [newest, self._bits(a, newest) | self._bits(b, newest)]
 
 
 class ActiveWeeks(ActiveDays):
@@ -173,6 +194,10 @@ class Wide:
 
     def _open(self, cell: Cell) -> Cell:
         return cell and [cell[0], int(cell[1], 16)]
+
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        newest, bits = self._inner.merge(self._open(a), self._open(b))
+        return [newest, f"{bits:x}"]
 
 
 class Distinct:
@@ -214,6 +239,11 @@ class Distinct:
         floor = today - self._days
         return min((d + self._days for d in cell.values() if d > floor), default=None)
 
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        days = {name: max(a.get(name, day), b.get(name, day)) for name, day in (b | a).items()}
+        kept = sorted(days, key=lambda name: (days[name], name))[-self._cap :]
+        return {name: days[name] for name in kept}
+
 
 class Latest:
     """The newest value and when it was said: [at, day, value]; unknown when older than the window."""
@@ -240,6 +270,9 @@ class Latest:
             return None
         return int(cell[1] + self._days)
 
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        return a if a[0] >= b[0] else b
+
 
 class Flag:
     """True from an event that sets it to one that clears it. Its `value` of a hit is a bool.
@@ -265,6 +298,14 @@ class Flag:
 
     def changes(self, cell: Cell, today: int) -> int | None:
         return None
+
+    def merge(self, a: Cell, b: Cell) -> Cell:
+        """The newest word counts; where both say it is up, it has been since the earlier of the two."""
+        newer, older = (a, b) if a[0] >= b[0] else (b, a)
+        since = newer[1]
+        if since is not None and older[1] is not None:
+            since = min(since, older[1])
+        return [newer[0], since, a[2] + b[2]]
 
 
 def as_time(value: Any) -> int | None:

@@ -32,12 +32,12 @@ class Publisher:
 
     def transition(
         self, s: State, machine: CompiledMachine, to: int | None, rule: CompiledRule | None, now: int, today: int,
-        cause: dict[str, Any], evidence: list[str], entity: str, label: str | None,
+        cause: dict[str, Any], evidence: list[str], entity: str, label: str | None, into: str | None = None,
     ) -> TransitionDraft:  # fmt: skip
         m = machine.number
         was = s.states[m]
         about, states, name = self._definition, machine.states, self._name(was, to, rule)
-        found = content({
+        values = {
             "kind": self._kind, "entity": entity, "account": s.home if self._kind == "user" else None,
             "machine": machine.name, "from": None if was < 0 else states[was], "to": None if to is None else states[to],
             "name": name, "label": label or (rule.rule.label if rule is not None else None),
@@ -45,8 +45,10 @@ class Publisher:
             "definition": about.name, "version": about.version, "digest": about.digest, "cause": _cause(cause),
             "because": [] if rule is None else rule.explained.because(s, now, today), "signals": self.holding(s),
             "evidence": evidence, "carry": self.carry(s, now, today),
-        })  # fmt: skip
-        return TransitionDraft(found, entity, machine.name, name, now)
+        }  # fmt: skip
+        if into is not None:
+            values["into"] = into
+        return TransitionDraft(content(values), entity, machine.name, name, now)
 
     def _name(self, was: int, to: int | None, rule: CompiledRule | None) -> str:
         if rule is not None:
@@ -84,7 +86,7 @@ class Publisher:
 
     def snapshot(self, s: State, now: int, today: int) -> dict[str, Any]:
         """The published measures, the machines and the carried attributes, as the body of a Snapshot."""
-        return {
+        found: dict[str, Any] = {
             "machines": {
                 m.name: {"state": m.states[s.states[m.number]], "since": rfc3339(s.since[m.number])}
                 for m in self._machines
@@ -93,6 +95,8 @@ class Publisher:
             "measures": {name: ask(s, now, today) for name, ask in self._published},
             "carry": self.carry(s, now, today),
         }
+        merging = [name for name, waits in s.names.items() if waits]
+        return {**found, "merging": merging} if merging else found
 
 
 def _shown(term: Term) -> Ask:

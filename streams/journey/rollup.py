@@ -33,6 +33,10 @@ class Member(NamedTuple):
     life: int = 0
 
 
+GONE = Member(None, "", (), None, "unknown", False, life=-1)
+"""In the place of a member who left: of no life of the account, so nobody sees it, and not kept once it has settled."""
+
+
 class Rollups:
     """The rollups of an account definition: which filters there are, and how a member moves between them."""
 

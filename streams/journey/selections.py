@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from schemas.definition.model import Condition, Definition, EntityDefinition, Selection
 from schemas.event import Event
+from streams.journey.identity import Names, account_names, user_names
 
 _SHAPES = 20_000
 """Different (name, type, actor, place) remembered; a source that invents names without end starts the table afresh."""
@@ -33,6 +34,7 @@ class Hit(NamedTuple):
     account  the account named on it
     attrs    traits that the definition carries, or reads levels from
     received when it was received, ms, or None
+    names    the identifiers that it names beside its entity's, which are to forward to it; None for most
     """
 
     t: int
@@ -43,6 +45,7 @@ class Hit(NamedTuple):
     account: str | None
     attrs: dict[str, Any] | None
     received: int | None
+    names: Names | None = None
 
 
 class Selections:
@@ -95,13 +98,26 @@ class Reader:
         self._attrs = attrs
         self._read = [(selections.bit(m.of), self.paths.index(m.path)) for m in entity.measures if m.path and m.of]
         self._wanted: dict[int, list[tuple[int, tuple[str, ...]]]] = {}
+        self._selections = selections.names
+        self._names = user_names if entity.kind == "user" else account_names
+        self.counts: dict[tuple[str, str], int] = {}
 
     def hit(self, event: Event, bits: int) -> Hit:
         used = bits & self.used
         values = self._values(event, used) if used else None
         traits = event.traits
         attrs = {name: traits[name] for name in self._attrs if name in traits} if traits else None
-        return Hit(event.at, event.id, event.at, used, values, event.account, attrs or None, event.received_at)
+        return Hit(
+            event.at,
+            event.id,
+            event.at,
+            used,
+            values,
+            event.account,
+            attrs or None,
+            event.received_at,
+            self._names(event, self.counts),
+        )
 
     def _values(self, event: Event, used: int) -> list[Any] | None:
         """What the measures of these selections read, each in its place; None where all of it is missing."""
@@ -117,6 +133,23 @@ class Reader:
                     values = [None] * len(self.paths)
                 values[place] = value
         return values
+
+    def written(self, hit: Hit) -> dict[str, Any]:
+        """A hit by names instead of numbers, to be sent to another entity; `read` is the way back."""
+        values = zip(self.paths, hit.values, strict=True) if hit.values is not None else ()
+        return {
+            "at": hit.at, "of": [name for n, name in enumerate(self._selections) if hit.bits >> n & 1],
+            "values": [(path, value) for path, value in values if value is not None], "account": hit.account,
+            "attrs": hit.attrs, "received": hit.received, "names": hit.names,
+        }  # fmt: skip
+
+    def read(self, t: int, key: str, said: dict[str, Any], via: str) -> Hit:
+        """What `written` gave, as it came for the receiver, who was named by this kind of identifier."""
+        bits = sum(1 << n for n, name in enumerate(self._selections) if name in said["of"])
+        known = {tuple(path): value for path, value in said["values"]}
+        values = [known.get(path) for path in self.paths] if known else None
+        names = {**(said["names"] or {}), "as": via, "via": via}
+        return Hit(t, key, said["at"], bits, values, said["account"], said["attrs"], said["received"], names)
 
 
 def used_selections(entity: EntityDefinition) -> tuple[str, ...]:

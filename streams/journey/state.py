@@ -12,7 +12,8 @@ import orjson
 
 from streams.journey.rollup import Rollup
 
-VERSION = 1
+VERSION = 2
+"""2 added `into` and `names`."""
 
 Cell = Any
 
@@ -33,14 +34,16 @@ class State:
     accounts  of a user: {account: newest active day told to it, or -1}; home is the newest one named
     told      of a user: the status last told to its accounts
     rollups   of an account: members by fact and day (see rollup.py)
+    into      where all is forwarded that comes: see redirect.Into; None where it is its own
+    names     identifiers that forward here: {identifier: 1 while members of an account are still to come, else 0}
     ended     when it was forgotten, ms, or -1
     deadline  the next instant at which a guard may change by itself; derived, so never written
     touch     what else may make a guard hold (see touch.py); derived too, ALL while it is not known
     """
 
     __slots__ = (
-        "accounts", "admin", "alerts", "attrs", "begun", "cells", "deadline", "ended", "evidence", "holds", "home", "last",
-        "last_id", "level", "now", "reached", "rollups", "signals", "since", "states", "told", "touch", "touched",
+        "accounts", "admin", "alerts", "attrs", "begun", "cells", "deadline", "ended", "evidence", "holds", "home", "into", "last",
+        "last_id", "level", "names", "now", "reached", "rollups", "signals", "since", "states", "told", "touch", "touched",
     )  # fmt: skip
 
     def __init__(self, measures: int, machines: int, rollups: list[Rollup]) -> None:
@@ -69,6 +72,8 @@ class State:
         self.admin = False
         self.rollups = rollups
         self.ended = -1
+        self.into: list[Any] | None = None
+        self.names: dict[str, int] = {}
         self.deadline = -1
         self.touch = -1
 
@@ -77,7 +82,7 @@ class State:
             [
                 VERSION, self.begun, self.now, self.touched, self.last, self.last_id, self.cells, self.evidence, self.states, self.since,
                 self.reached, self.holds, self.signals, self.alerts, self.attrs, self.accounts, self.home, self.told,
-                self.level, self.admin, self.rollups, self.ended,
+                self.level, self.admin, self.rollups, self.ended, self.into, self.names,
             ],
             option=orjson.OPT_NON_STR_KEYS,
         )  # fmt: skip
@@ -89,8 +94,9 @@ def load(data: bytes) -> State:
     (
         _, state.begun, state.now, state.touched, state.last, state.last_id, state.cells, state.evidence, state.states, state.since,
         state.reached, state.holds, state.signals, state.alerts, state.attrs, state.accounts, state.home, state.told,
-        state.level, state.admin, rollups, state.ended,
+        state.level, state.admin, rollups, state.ended, *identity,
     ) = orjson.loads(data)  # fmt: skip
+    state.into, state.names = identity or (None, {})
     state.rollups = [[count, {int(day): n for day, n in days.items()}] for count, days in rollups]
     state.deadline = state.touch = -1
     return state

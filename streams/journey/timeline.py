@@ -19,6 +19,8 @@ from schemas.alert import Alert, alert_id
 from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
 from streams.journey.fold import Change, Fact, Fold, Members, Out
+from streams.journey.identity import Link, Merge
+from streams.journey.redirect import Into, Redirects
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
 from streams.journey.state import State, load
@@ -35,7 +37,7 @@ BACKFILL = 86_400_000
 _FRAME = Struct("<BII")
 _FORMAT = 1
 
-Input = Hit | Fact
+Input = Hit | Fact | Link | Merge
 
 
 class Retract(NamedTuple):
@@ -49,7 +51,8 @@ class Entity:
     """One user or account in memory. `pending` are an account's inputs that wait for their time."""
 
     __slots__ = (
-        "asleep", "head", "key", "mark", "overlay", "pending", "recent", "said", "said_at", "seen", "seqs", "settled", "settled_to",
+        "asleep", "handed", "head", "key", "mark", "overlay", "pending", "recent", "resume", "said", "said_at", "seen", "seqs",
+        "settled", "settled_to",
     )  # fmt: skip
 
     def __init__(self, key: str, machines: int) -> None:
@@ -65,15 +68,23 @@ class Entity:
         self.said_at = -1  # when the last snapshot was written, and of what
         self.said = 0
         self.mark = -1  # of the events behind the published values at the last look; not written down
+        self.resume = -1  # the instant of the next slice, ms
+        self.handed = 0  # slices of members given to the account that this one was merged into; -1 when all are
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
         head = self.head
         asleep = self.asleep or (
-            (-1, NEVER) if head is None else (head.now, head.deadline if head.ended < 0 else head.ended)
+            (-1, NEVER)
+            if head is None
+            else (
+                head.now,
+                _forwards_until(self, head) if head.into else head.deadline if head.ended < 0 else head.ended,
+            )
         )
         rest = orjson.dumps(
-            [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep], default=tuple
+            [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep, self.handed],
+            default=tuple,
         )
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
 
@@ -111,6 +122,7 @@ class Timeline:
         self.fold = fold
         self.grace = grace
         self.counts: dict[tuple[str, str], int] = {}
+        self.redirects = Redirects(fold, grace)
 
     def load(self, key: str, data: bytes) -> Entity:
         """The entity that `dump` wrote; its head is folded when it is first needed."""
@@ -119,8 +131,9 @@ class Timeline:
         at = _FRAME.size
         entity.settled, entity.seen = data[at : at + state], data[at + state : at + state + seen]
         (
-            entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline)
+            entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline), *handed
         ) = orjson.loads(data[at + state + seen :])  # fmt: skip
+        entity.handed = handed[0] if handed else 0
         entity.recent = [_input(row) for row in recent]
         entity.pending = [_input(row) for row in pending]
         entity.asleep = (now, deadline)
@@ -154,10 +167,12 @@ class Timeline:
         for item in order:
             if item.t >= boundary and e.recent and e.recent[-1].t < boundary:
                 self._settle(e, boundary, tally)
-            if isinstance(item, Hit):
+            if isinstance(item, Hit) and head.into is None and item.names is None:
                 self.fold.take(head, item, out)
-            else:
+            elif isinstance(item, Fact) and item.how is None and head.into is None:
                 self.fold.take_fact(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
+            else:
+                self.redirects.take(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
             e.recent.append(item)
         self.fold.until(head, until, out)
         tally.changes.extend(out.changes)
@@ -168,6 +183,8 @@ class Timeline:
         head = e.head
         if head is None:
             return NEVER if e.asleep is None else e.asleep[1]
+        if head.into is not None:
+            return _forwards_until(e, head)
         if head.begun < 0:  # all its inputs still wait for their time
             return NEVER
         if head.ended >= 0:
@@ -178,7 +195,8 @@ class Timeline:
 
     def ended(self, e: Entity, until: int) -> bool:
         """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back."""
-        return e.head is not None and 0 <= e.head.ended < until - self.grace and not e.pending
+        head = e.head
+        return head is not None and 0 <= head.ended < until - self.grace and not e.pending and head.into is None
 
     # --- accepting ---------------------------------------------------------------------------------------------------
 
@@ -238,12 +256,6 @@ class Timeline:
             e.head = self.fold.fresh()
         return e.head
 
-    def _take(self, s: State, item: Input, members: Members, out: Out) -> None:
-        if isinstance(item, Hit):
-            self.fold.take(s, item, out)
-        else:
-            self.fold.take_fact(s, item, members, out)
-
     def _refold(
         self, e: Entity, inputs: list[Input], until: int, settled: Members
     ) -> tuple[State, Out, dict[str, Member]]:
@@ -251,7 +263,7 @@ class Timeline:
         out, overlay = Out(e.key), dict[str, Member]()
         members = Overlay(overlay, settled)
         for item in inputs:
-            self._take(state, item, members, out)
+            self.redirects.take(state, item, members, out)
         self.fold.until(state, until, out)
         return state, out, overlay
 
@@ -277,6 +289,11 @@ class Timeline:
         tally.members.update(e.overlay)
         e.overlay = {}
         e.settled, e.settled_to, e.recent = e.head.dump(), e.head.now, []
+
+    def settle_before(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
+        """Settle what is older than an instant, though newer inputs have come since."""
+        if e.recent and e.recent[0].t < boundary:
+            self._overflow(e, boundary, settled, tally)
 
     def _overflow(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
         """Too many recent inputs: settle the older half, and what is beyond the grace period anyway."""
@@ -340,7 +357,7 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
     """Give what goes out its place in the published log, and when and how it was seen. `now`: wall clock, ms."""
     for change in changes:
         record = change.record
-        if change.kind == "fact":
+        if change.kind in ("fact", "message"):
             continue
         assert isinstance(record, (TransitionDraft, Alert))
         record.detected_at = now
@@ -367,6 +384,16 @@ def _aligned(seen: bytes, mark: bytes) -> bool:
 
 
 def _input(row: list[Any]) -> Input:
-    if len(row) == len(Hit._fields):
+    said = row[2]  # when, of a hit; who, of a fact
+    if isinstance(said, int):
         return Hit(*row)
-    return Fact(row[0], row[1], row[2], Member(*row[3]), row[4], row[5])
+    if isinstance(said, str):
+        return Fact(row[0], row[1], said, Member(*row[3]), *row[4:])
+    return Link(*row) if isinstance(said, list) else Merge(*row)
+
+
+def _forwards_until(e: Entity, head: State) -> int:
+    """When an entity that forwards has something left to do: settle, and give its members to the account it is now."""
+    into = Into(*(head.into or ()))
+    settles = max(e.recent[-1].t, head.now) + into.wait if e.recent else NEVER
+    return min(settles, max(into.due, e.resume)) if into.life is not None and e.handed >= 0 else settles

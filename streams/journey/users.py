@@ -11,6 +11,7 @@ from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Failure, Watermark
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.journey.fold import Members
+from streams.journey.identity import MARKS, entity_of
 from streams.journey.logic import Journeys
 from streams.journey.rollup import Member
 from streams.journey.selections import Selections, used_selections
@@ -74,10 +75,9 @@ class Decoder:
         if excluded is not None:
             return [Drop(f"excluded:{excluded}")]
         outcomes: list[Outcome] = []
-        if found.entity is not None:
-            outcomes.append(
-                Redirect(Output("events", found.entity.encode(), canonical.encode(found)), found.at, "user")
-            )
+        entity = entity_of(found)
+        if entity is not None:
+            outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, "user"))
         to_account = self.router.account(found, bits)
         if to_account is not None:
             outcomes.append(to_account)
@@ -110,6 +110,8 @@ class UsersLogic(Journeys):
     def read(self, record: Record) -> list[Outcome]:
         decoder = self._decoders.get(record.topic)
         if decoder is None:
+            if record.value is not None and record.key is not None and record.value.startswith(MARKS):
+                return [self.told(record.value, record.key)]
             return [outcome for found in self._events.events(record) for outcome in self._read(found)]
         return [outcome for found in decoder.events(record) for outcome in self._read_direct(found, record.partition)]
 
@@ -119,7 +121,7 @@ class UsersLogic(Journeys):
             return [refused(found)]
         bits = self.selections.match(found)
         self.matched(bits)
-        entity = found.entity
+        entity = entity_of(found)
         if entity is None:
             return [Drop("account_event_unused")]
         return [Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at)]
@@ -133,7 +135,7 @@ class UsersLogic(Journeys):
         if excluded is not None:
             return [Drop(f"excluded:{excluded}")]
         outcomes: list[Outcome] = []
-        entity = found.entity
+        entity = entity_of(found)
         if entity is not None and self._home is not None and self._lives_in(entity, self._home) != partition:
             outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, "misplaced"))
         elif entity is not None:

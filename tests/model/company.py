@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from schemas.definition.model import Definition
 from schemas.event import Event
+from tests.model.identity import People, named
 from tests.model.journey import Alarm, Journey, Moved, Told
 from tests.model.measures import Input
 from tests.model.reading import looked_at, selected
@@ -22,20 +23,22 @@ class Story:
 
 def retell(definition: Definition, events: list[Event], until: int) -> Story:
     """The story of these events (each id once, in any order) when time ends at `until`, ms."""
-    users: dict[str, list[Input]] = {}
+    users: list[Input] = []
     accounts: dict[str, list[Input]] = {}
     for event in events:
         of = selected(definition, event)
         if of & set(definition.exclude):
             continue
-        if event.entity is not None:
-            users.setdefault(event.entity, []).append(Input.happened(definition, event))
+        if named(event):
+            users.append(Input.happened(definition, event))
         if event.account is not None and _reaches_account(definition, event, of):
             accounts.setdefault(event.account, []).append(Input.happened(definition, event))
-    told = [Journey(definition, "user", key).run(inputs, until) for key, inputs in users.items()]
+    told = People(definition).run(users, until)
     if definition.account is not None:
         for facts in (facts for one in told for facts in one.facts):
             accounts.setdefault(facts.account, []).append(Input.told(facts))
+        for account, handed in (pair for one in told for pair in one.handed):
+            accounts.setdefault(account, []).append(handed)
         horizon = until - definition.clock.disorder
         told += [
             Journey(definition, "account", key).run([i for i in inputs if i.t <= horizon], horizon)

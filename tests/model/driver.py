@@ -14,10 +14,11 @@ from schemas.time import parse_time
 from streams.delivery.contracts import Ok, Output, Record, Redirect
 from streams.journey.accounts import AccountsLogic
 from streams.journey.fold import Fact
+from streams.journey.identity import plain
 from streams.journey.users import UsersLogic
 from streams.replay import Plant
 from tests.model.journey import Alarm, Moved
-from tests.strategies.histories import History, Turn
+from tests.strategies.histories import START, History, Turn
 
 
 @dataclass
@@ -52,10 +53,13 @@ class Driven:
     """Users and accounts of a definition in memory, fed through the same `read` that the engine uses."""
 
     def __init__(self, definition: Definition) -> None:
+        self._grace = definition.clock.grace
         self.users = Plant(UsersLogic(definition, {"input": "canonical"}))
         self.accounts = Plant(AccountsLogic(definition)) if definition.account is not None else None
         self.published = Published()
         self._read = 0
+        self._until = START
+        self._linked = False
 
     def turn(self, turn: Turn) -> None:
         if turn.reload:
@@ -66,11 +70,42 @@ class Driven:
         outputs: list[Output] = []
         for event in turn.events:
             self._event(event, inputs, outputs)
-        outputs += self.users.feed(inputs, turn.until)
-        members = [self._publish(output) for output in outputs]
-        if self.accounts is not None:
-            for output in self.accounts.feed([ok for found in members for ok in found], turn.until):
+        self._linked = self._linked or any(ok.input.names for ok in inputs)
+        for instant in self._instants(turn.until):
+            outputs += self._settled(self.users, inputs, instant)
+            inputs = []
+        members = [ok for output in outputs for ok in self._publish(output)]
+        if self.accounts is None:
+            return
+        self._linked = self._linked or any(getattr(ok.input, "names", None) for ok in members)
+        for instant in self._instants(turn.until):
+            for output in self._settled(self.accounts, members, instant):
                 self._publish(output)
+            members = []
+        self._until = turn.until
+
+    def _instants(self, until: int) -> list[int]:
+        """Time passes at once; where entities tell each other, by no more than the grace period, so that nothing is late."""
+        if not self._linked:
+            return [until]
+        return [*range(self._until, until, self._grace), until]
+
+    def _settled(self, plant: Plant, inputs: list[Ok], until: int) -> list[Output]:
+        """Feed a plant, and what its entities tell each other, until they have nothing more to say."""
+        own, outputs = ("events" if plant is self.users else "members"), list[Output]()
+        while True:
+            said: list[Ok] = []
+            for output in plant.feed(inputs, until):
+                if output.topic != own:
+                    outputs.append(output)
+                elif own == "members":
+                    said += self._publish(output)
+                else:
+                    found = plant.logic.read(Record(own, 0, 0, 0, output.key, output.value))
+                    said += [ok for ok in found if isinstance(ok, Ok)]
+            if not said:
+                return outputs
+            inputs = said
 
     def _event(self, event: Event, inputs: list[Ok], outputs: list[Output]) -> None:
         record = Record("input", 0, self._read, 0, None, canonical.encode(event))
@@ -91,7 +126,9 @@ class Driven:
                 return []
             read = self.accounts.logic.read(Record("members", 0, 0, 0, output.key, output.value))
             found = [outcome for outcome in read if isinstance(outcome, Ok)]
-            self.published.behind.update((ok.input.id, ok.input.event) for ok in found if isinstance(ok.input, Fact))
+            self.published.behind.update(
+                (plain(ok.input.id), ok.input.event) for ok in found if isinstance(ok.input, Fact)
+            )
             return found
         if output.topic.startswith("transitions"):
             self.published.transitions.append(orjson.loads(output.value or b""))

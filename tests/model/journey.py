@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from schemas.definition.expression import Compare
 from schemas.definition.model import AlertRule, Definition, EntityDefinition, Kind, Machine, Rule
-from schemas.member import MemberFacts
+from schemas.member import Level, MemberFacts
+from streams.journey.identity import fact_as, left
 from tests.model.conditions import Seen, comparisons, holds, moves
 from tests.model.measures import Input, Past
 from tests.model.reading import level_of, start_of
@@ -46,6 +47,7 @@ class Told:
     moved: list[Moved] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     facts: list[MemberFacts] = field(default_factory=list)
+    handed: list[tuple[str, Input]] = field(default_factory=list)  # to which account, where identity changed
     blocked: int | None = None
 
 
@@ -86,12 +88,52 @@ class Journey:
     def run(self, inputs: list[Input], until: int) -> Told:
         """Inputs in any order; time ends at `until` (ms), what is due then included."""
         for item in sorted(inputs, key=lambda i: (i.t, i.id)):
-            self._pass(item.t)
-            self._take(item)
+            self.take(item)
         self._pass(until)
         if self.life is not None:
             self.told.alarms += [Alarm(name, self.key, at, None) for name, at in self.life.opened.items()]
         return self.told
+
+    def take(self, item: Input) -> None:
+        """The next input in order, after all that time alone brings about before it."""
+        self._pass(item.t)
+        if item.gone is None or self.life is not None:
+            self._take(item)
+
+    # --- identity ----------------------------------------------------------------------------------------------------
+
+    def leave(self, now: int, event: str, into: str) -> Life | None:
+        """It turned out to be another: the life that it had until now, None where there was none."""
+        self._pass(now)
+        life, self.told_now = self.life, now
+        if life is None:
+            return None
+        for machine in self.entity.machines:
+            self._enter(life, machine, None, "ends", "merged", now, ("link", event))
+        self._close(life, now)
+        for account in life.accounts:
+            gone = left(self.key, account, now, event, into)
+            self.told.handed.append((account, Input(now, gone.id, gone=self.key)))
+        self.life = None
+        return life
+
+    def absorb(self, now: int, event: str, other: Life, loser: str) -> None:
+        """Another turned out to be it: what that one did counts here, and the machines go on from where they are."""
+        self._pass(now)
+        cause = ("link", event)
+        life = self._alive(now, cause)
+        life.past.absorbed.append((len(life.past.inputs), other.past))
+        for machine, states in other.reached.items():
+            life.reached[machine] |= states
+        life.home = life.home or other.home
+        self.told_now = now
+        self._step(life, now, cause, None, event)
+        for account, day in other.accounts.items():
+            life.accounts[account] = day = max(day, life.accounts.get(account, -1))
+            facts = self._facts(life, account, now, None if day < 0 else day, event)
+            self.told.handed.append(
+                (account, Input.told(facts)._replace(id=fact_as(facts, {"instead": loser}).id, instead=loser))
+            )
 
     # --- inputs and instants -----------------------------------------------------------------------------------------
 
@@ -112,19 +154,25 @@ class Journey:
 
     def _take(self, item: Input) -> None:
         cause = ("event" if item.event is not None else "member", item.id)
-        life = self.life
-        if life is None:
-            life = self.life = Life(Past(self.definition, self.entity), item.t)
-        if item.event is not None and item.event.account is not None:
-            life.home = item.event.account
-        if not life.states:
-            for machine in self.entity.machines:
-                self._enter(life, machine, machine.states[0], "begins", None, item.t, cause)
+        life = self._alive(item.t, cause, item.event.account if item.event is not None else None)
         life.past.inputs.append(item)
         self.told_now = item.t
         self._step(life, item.t, cause, item)
 
-    def _step(self, life: Life, now: int, cause: tuple[str, str | int], item: Input | None) -> None:
+    def _alive(self, now: int, cause: tuple[str, str | int], account: str | None = None) -> Life:
+        """Its life, begun now where there was none. `account`: the one named with what came."""
+        life = self.life
+        if life is None:
+            life = self.life = Life(Past(self.definition, self.entity), now)
+        life.home = account or life.home
+        if not life.states:
+            for machine in self.entity.machines:
+                self._enter(life, machine, machine.states[0], "begins", None, now, cause)
+        return life
+
+    def _step(
+        self, life: Life, now: int, cause: tuple[str, str | int], item: Input | None, behind: str | None = None
+    ) -> None:
         for n, machine in enumerate(self.entity.machines):
             self._move(life, machine, now, cause)
             if n == 0:
@@ -133,7 +181,7 @@ class Journey:
         for rule in self._alerts:
             self._alert(life, rule, now)
         if self.kind == "user":
-            self._tell(life, now, item)
+            self._tell(life, now, item, behind)
 
     def _next(self, life: Life, now: int) -> int:
         """The first instant after `now` at which anything may be different although nothing happens."""
@@ -222,9 +270,12 @@ class Journey:
     def _end(self, life: Life, now: int) -> None:
         for machine in self.entity.machines:
             self._enter(life, machine, None, "ends", "forgotten", now, ("timer", now))
+        self._close(life, now)
+        self.life = None
+
+    def _close(self, life: Life, now: int) -> None:
         for name, opened in life.opened.items():
             self.told.alarms.append(Alarm(name, self.key, opened, now))
-        self.life = None
 
     # --- alerts, and what accounts are told --------------------------------------------------------------------------
 
@@ -238,14 +289,23 @@ class Journey:
             if closed is None or now >= closed + rule.cooldown:
                 life.opened[rule.name] = now
 
-    def _tell(self, life: Life, now: int, item: Input | None) -> None:
-        """A changed status goes to every account; a new active day, or a first mention, to the account it names."""
-        event = item.event if item is not None else None
-        traits = {k: v for i in life.past.inputs if i.event is not None for k, v in i.event.traits.items()}
-        level, admin = level_of(self.definition.levels, traits)
+    def _status(self, life: Life) -> tuple[str, list[str], str | None, Level, bool]:
+        level, admin = level_of(self.definition.levels, life.past.traits())
         stage = self.entity.machines[0]
         reached = [state for state in stage.states if state in life.reached[stage.name]]
-        status = (life.states[stage.name], reached, life.states.get("risk"), level, admin)
+        return life.states[stage.name], reached, life.states.get("risk"), level, admin
+
+    def _facts(self, life: Life, account: str, now: int, day: int | None, behind: str | None) -> MemberFacts:
+        stage, reached, risk, level, admin = self._status(life)
+        return MemberFacts.of(
+            user=self.key, account=account, at=now, stage=stage, reached=reached, risk=risk, level=level, admin=admin,
+            active_day=day, event=behind,
+        )  # fmt: skip
+
+    def _tell(self, life: Life, now: int, item: Input | None, behind: str | None) -> None:
+        """A changed status goes to every account; a new active day, or a first mention, to the account it names."""
+        event = item.event if item is not None else None
+        status = self._status(life)
         due: dict[str, int | None] = dict.fromkeys(life.accounts) if status != life.status else {}
         life.status = status
         if event is not None and event.account is not None and event.account not in life.accounts:
@@ -256,14 +316,8 @@ class Journey:
             if today > life.accounts[life.home]:
                 due[life.home] = life.accounts[life.home] = today
         active = life.past.last_activity()
-        behind = event.id if event is not None else active.id if active is not None else None
-        for account, day in due.items():
-            self.told.facts.append(
-                MemberFacts.of(
-                    user=self.key, account=account, at=now, stage=status[0], reached=reached, risk=status[2],
-                    level=level, admin=admin, active_day=day, event=behind,
-                )
-            )  # fmt: skip
+        behind = behind or (event.id if event is not None else active.id if active is not None else None)
+        self.told.facts += [self._facts(life, account, now, day, behind) for account, day in due.items()]
 
 
 __all__ = ["Alarm", "Journey", "Moved", "Told"]

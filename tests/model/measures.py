@@ -23,6 +23,8 @@ class Input(NamedTuple):
     event: Event | None = None
     facts: MemberFacts | None = None
     of: frozenset[str] = frozenset()  # the selections that the event belongs to
+    gone: str | None = None  # a member who left
+    instead: str | None = None  # the member whom these facts stand for from now on
 
     @classmethod
     def happened(cls, definition: Definition, event: Event) -> Input:
@@ -48,7 +50,8 @@ class Past:
     definition: Definition
     entity: EntityDefinition
     inputs: list[Input] = field(default_factory=list)
-    _known: dict[tuple[int, int, str], Value] = field(default_factory=dict)
+    absorbed: list[tuple[int, Past]] = field(default_factory=list)  # with how many inputs there were by then
+    _known: dict[tuple[int, int, int, str], Value] = field(default_factory=dict)
 
     def day(self, at: int) -> int:
         return day_of(self.definition.clock.timezone, at)
@@ -58,7 +61,7 @@ class Past:
 
     def value(self, name: str, now: int) -> Value:
         """A measure's value at an instant; None is unknown. Only inputs and days change it: once a day is enough."""
-        key = (len(self.inputs), self.day(now), name)
+        key = (len(self.inputs), len(self.absorbed), self.day(now), name)
         if key not in self._known:
             self._known[key] = self._computed(self.measure(name), now)
         return self._known[key]
@@ -70,54 +73,98 @@ class Past:
     # --- which inputs count ------------------------------------------------------------------------------------------
 
     def hits(self, m: Measure, now: int) -> list[Input]:
-        """The inputs that a measure looks at, inside its window or after its flag rose."""
-        found = [(n, i) for n, i in enumerate(self.inputs) if m.of in i.of]
+        """The inputs that a measure looks at, inside its window or after its flag rose, those of absorbed pasts included."""
+        found = [i for i in self.together() if m.of in i.of]
         if m.since is not None:
-            rose = self.rise(m.since)
-            found = [(n, i) for n, i in found if rose is not None and n >= rose]
+            return self._since(m)
         if m.within is not None:
             oldest = self.day(now) - m.within // DAY + 1
-            found = [(n, i) for n, i in found if self.day(i.t) >= oldest]
-        return [i for _, i in found]
+            found = [i for i in found if self.day(i.t) >= oldest]
+        return found
+
+    def together(self) -> list[Input]:
+        """All inputs, those of absorbed pasts included, oldest first; of one instant, its own word is the last."""
+        others = [i for _, past in reversed(self.absorbed) for i in past.together()]
+        return sorted([*others, *self.inputs], key=lambda i: i.t)
+
+    def traits(self) -> dict[str, Any]:
+        """What is known of the person; its own word over that of those that it absorbed."""
+        found = {k: v for _, past in reversed(self.absorbed) for k, v in past.traits().items()}
+        return found | {k: v for i in self.inputs if i.event is not None for k, v in i.event.traits.items()}
+
+    def _steps(self) -> list[Input | Past]:
+        """Its own inputs, and each absorbed past where it was absorbed."""
+        found: list[Input | Past] = []
+        for n in range(len(self.inputs) + 1):
+            found += [past for at, past in self.absorbed if at == n]
+            found += self.inputs[n : n + 1]
+        return found
 
     def values(self, m: Measure, now: int) -> list[Any]:
         found = [at_path(i.event, m.path) for i in self.hits(m, now) if i.event is not None]
         return [value for value in found if value is not None]
 
-    def _flag(self, name: str) -> tuple[bool, int | None]:
-        """Whether a flag is up, and the position of the input that raised it last."""
-        m, up, rose = self.measure(name), False, None
-        for n, i in enumerate(self.inputs):
-            if i.of & set(m.clear):
-                up = False
-            elif i.of & set(m.sets or (m.of,)) and not up:
-                up, rose = True, n
-        return up, rose
+    def _flag(self, name: str, since: Measure | None = None) -> tuple[int, int | None, list[Input] | None]:
+        """When a flag last heard something, since when it is up, and what `since` counts since it rose, if it ever did.
 
-    def rise(self, name: str) -> int | None:
-        return self._flag(name)[1]
+        Two pasts: the newest word counts; if both say it is up, it is since the earlier; and both count what they counted.
+        """
+        m, word, up, counted = self.measure(name), -1, None, None
+        for step in self._steps():
+            if isinstance(step, Past):
+                word, up, counted = _either(word, up, counted, step._flag(name, since))
+                continue
+            if step.of & set(m.clear):
+                word, up = step.t, None
+            elif step.of & set(m.sets or (m.of,)):
+                word, up, counted = step.t, up or step.t, counted if up else []
+            if since is not None and since.of in step.of and counted is not None:
+                counted = [*counted, step]
+        return word, up, counted
+
+    def _since(self, m: Measure) -> list[Input]:
+        return self._flag(m.since or "", m)[2] or []
 
     def up_since(self, name: str) -> int | None:
         """When a flag that is up was raised, ms; None while it is down."""
-        up, rose = self._flag(name)
-        return self.inputs[rose].t if up and rose is not None else None
+        return self._flag(name)[1]
 
     def last_activity(self) -> Input | None:
         """The newest input that counts as activity: of an account, facts that say on which day a member was active."""
         name = self.entity.activity
         if name == "members":
-            active = [i for i in self.inputs if i.facts is not None and i.facts.active_day is not None]
+            told = [i for i in self.inputs if i.facts is not None and i.instead is None]
+            active = [i for i in told if i.facts is not None and i.facts.active_day is not None]
         else:
-            active = [i for i in self.inputs if name in i.of]
+            active = [i for i in self.together() if name in i.of]
         return active[-1] if active else None
 
     def members(self) -> dict[str, Standing]:
         found: dict[str, Standing] = {}
-        for facts in (i.facts for i in self.inputs if i.facts is not None):
-            before = found[facts.user].day if facts.user in found else None
-            days = [day for day in (facts.active_day, before) if day is not None]
+        for item in self.inputs:
+            if item.gone is not None:
+                found.pop(item.gone, None)
+            if item.facts is None:
+                continue
+            facts = item.facts
+            before = [found[u].day for u in (facts.user, item.instead) if u in found]
+            if item.instead is not None:
+                found.pop(item.instead, None)
+            days = [day for day in (facts.active_day, *before) if day is not None]
             found[facts.user] = Standing(facts, max(days, default=None))
         return found
+
+
+def _either(
+    word: int, up: int | None, counted: list[Input] | None, other: tuple[int, int | None, list[Input] | None]
+) -> tuple[int, int | None, list[Input] | None]:
+    """One flag of two pasts."""
+    newer, older = (word, up), other[:2]
+    if newer[0] < older[0]:
+        newer, older = older, newer
+    since = newer[1] if older[1] is None or newer[1] is None else min(newer[1], older[1])
+    both = None if counted is None and other[2] is None else [*(other[2] or []), *(counted or [])]
+    return newer[0], since, both
 
 
 def _first(past: Past, m: Measure, now: int) -> Value:

@@ -16,6 +16,7 @@ from streams.journey.users import Decoder, UsersLogic
 from streams.replay import Replay
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Fed, Wrong
+from tests.simulation.worker import PARTITIONS
 
 DAY = 86_400_000
 BEGIN = 1_680_307_200_000
@@ -33,12 +34,13 @@ CALLED = {"id", "machine", "kind", "entity", "from", "to", "name", "label", "at"
 class JourneyPlay:
     """`saas.yaml` over a random year of a few people in two accounts."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace: int | None = None) -> None:
         definition = load(Path("schemas/definitions/saas.yaml"))
-        self.definition = replace(definition, clock=replace(definition.clock, wall=False))
+        clock = replace(definition.clock, wall=False, grace=definition.clock.grace if grace is None else grace)
+        self.definition = replace(definition, clock=clock)
         self.decoder = Decoder(self.definition, "canonical")
         self.logics: dict[str, Logic[Any]] = {
-            "users": UsersLogic(self.definition, {"direct": "canonical"}),
+            "users": UsersLogic(self.definition, {"direct": "canonical"}, home=Kafka(PARTITIONS).home),
             "accounts": AccountsLogic(self.definition),
         }
         """Compiled once: they keep nothing between two calls."""
@@ -82,6 +84,43 @@ class JourneyPlay:
                 lost = [expected[i] for i in expected if found.get(i) != expected[i]]
                 wrong = [found[i] for i in found if found[i] != expected.get(i)]
                 raise Wrong(f"{topic}: {len(lost)} lost {lost[:1]}, {len(wrong)} wrong or extra {wrong[:1]}")
+
+
+class LinkedPlay(JourneyPlay):
+    """The same with people and accounts that go by several names, each on the partition that its name hashes to.
+
+    In this world partitions are a year apart, and what one identifier tells another waits for nobody: the grace period
+    is made as long, so that nothing is late.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grace=500 * DAY)
+
+    def history(self, random: Random) -> list[Fed]:
+        fed: list[Fed] = []
+        at = BEGIN
+        for number in range(random.randint(15, 40)):
+            at += random.choice((60_000, 3_600_000, DAY // 2, DAY, 3 * DAY, 9 * DAY))
+            person = random.randrange(4)
+            event: dict[str, Any] = {
+                "id": f"e{number:02}", "event": random.choice(NAMES), "at": at / 1000, "account": f"a{person % 2}",
+                "properties": {"feature": f"f{number % 5}", "seats": 3, "mrr": 5000, "score": number % 11},
+            }  # fmt: skip
+            self._name(event, f"u{person}", random)
+            key = event.get("user") or event["anonymous"]
+            fed.append(Fed("direct" if person == 3 else "raw", key.encode(), orjson.dumps(event)))
+        return fed
+
+    def _name(self, event: dict[str, Any], who: str, random: Random) -> None:
+        way = random.choice(("anonymous", "anonymous", "both", "user", "mail", "known", "group"))
+        if way != "user":
+            event["anonymous"] = f"{who}-anon"
+        if way in ("both", "user", "known", "group"):
+            event["user"] = who
+        if way in ("mail", "known"):
+            event |= {"type": "identify", "event": "Identified", "traits": {"email": f"{who}@acme.test"}}
+        if way == "group":
+            event |= {"type": "group", "event": "Grouped", "account": "a0", "traits": {"crm_company": "a1"}}
 
 
 def _valid(values: list[bytes | None]) -> dict[str, dict[str, Any]]:

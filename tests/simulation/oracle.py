@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from streams.delivery.contracts import Beside, Output
@@ -13,6 +14,9 @@ Event = tuple[bytes, bytes, int, int, bytes]
 
 class Names(dict[bytes, bytes]):
     """The records beside one entity."""
+
+    def all(self) -> Iterable[bytes]:
+        return self
 
 
 class Sequential:

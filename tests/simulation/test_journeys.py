@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.journey_play import JourneyPlay
+from tests.simulation.journey_play import JourneyPlay, LinkedPlay
 from tests.simulation.play import Wrong
 from tests.simulation.rules import OFF
 from tests.simulation.schedule import run
@@ -15,9 +15,19 @@ def play() -> JourneyPlay:
     return JourneyPlay()
 
 
+@pytest.fixture(scope="module")
+def linked() -> LinkedPlay:
+    return LinkedPlay()
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_a_live_run_with_crashes_is_equal_to_a_replay(seed: int, play: JourneyPlay) -> None:
     run(seed, play=play)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_so_is_one_in_which_people_and_accounts_turn_out_to_be_the_same(seed: int, linked: LinkedPlay) -> None:
+    run(seed, play=linked)
 
 
 @pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])

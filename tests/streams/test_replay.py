@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from schemas.deadletter import DeadLetter
 from streams.delivery.contracts import Output
 from streams.replay import CHUNK, Replay, Replayed, Unreadable, lines_of, replay_to
+from tests.streams import linked
 from tests.streams.commands import tiny
 
 FILES = ("transitions.jsonl", "alerts.jsonl", "entities.jsonl", "dead_letters.jsonl", "summary.json")
@@ -187,3 +188,20 @@ def test_a_packed_file_that_is_none_or_is_cut_off_says_so(tmp_path: Path, data: 
     path.write_bytes(data)
     with pytest.raises(Unreadable, match=r"in\.jsonl\.gz cannot be read"):
         list(lines_of(path))
+
+
+def linked_outputs(seed: int, chunk: int) -> list[Output]:
+    outputs: list[Output] = []
+    until = linked.BEGIN + 200 * linked.DAY
+    Replay(linked.definition(), "canonical", outputs.append, chunk).run(linked.crowd(seed), until)
+    return outputs
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_people_and_accounts_turn_out_to_be_the_same_in_any_chunks(seed: int) -> None:
+    expected = linked_outputs(seed, 1)
+    for chunk in (7, 60, CHUNK):
+        assert truth(linked_outputs(seed, chunk)) == truth(expected)
+    merged = [t for t in truth(expected).values() if t["label"] == "merged"]
+    assert {t["kind"] for t in merged} == {"user", "account"}
+    assert all(t["into"] for t in merged)

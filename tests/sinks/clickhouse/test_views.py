@@ -10,15 +10,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
-from sinks.clickhouse.rows import Row
+from sinks.clickhouse.rows import Row, rows_of
+from sinks.clickhouse.tables import TRANSITIONS
 from sinks.clickhouse.writer import ClickHouseWriter
+from streams.delivery.contracts import Output, Record
+from streams.replay import Replay
 from tests.sinks.clickhouse.naive import DAY, STAGES, START, Story, rows, story
 from tests.sinks.conftest import prepared
+from tests.streams import linked
 
 
 def pour(client: Client, found: list[Row], rng: random.Random) -> None:
@@ -80,6 +85,39 @@ def test_stock_is_entries_minus_exits_and_sums_to_the_living(full: Client, told:
         expected = {"stock": living[row["kind"]], "living": living[row["kind"]], "broken": 0}
         assert {name: row[name] for name in expected} == expected
         assert row["snapshots"] == living[row["kind"]]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_stocks_sum_to_the_living_after_merges_and_forgetting(client: Client, seed: int) -> None:
+    outputs: list[Output] = []
+    replay = Replay(linked.definition(), "canonical", outputs.append)
+    replay.run(linked.crowd(seed), linked.BEGIN + 200 * linked.DAY)
+    made = [row for n, output in enumerate(outputs) for row in sunk(n, output)]
+    ends = Counter(row.values[TRANSITIONS.names.index("label")] for row in made if row.table == "transitions")
+    assert ends["merged"] > 10
+    assert ends["forgotten"] > 2
+    pour(client, made, random.Random(seed))
+    standing = [orjson.loads(line) for line in replay.standing()]
+    living = Counter(one["kind"] for one in standing)
+    where = Counter((one["kind"], machine, at["state"]) for one in standing for machine, at in one["machines"].items())
+    found = client.query("SELECT kind, machine, state, entities, entries, exits FROM stage_stock").result_rows
+    assert {row[:3]: row[3] for row in found if row[3]} == where
+    assert all(row[3] == row[4] - row[5] for row in found)
+    for line in queries.stock_check(client):
+        expected = {
+            "stock": living[line["kind"]],
+            "living": living[line["kind"]],
+            "broken": 0,
+            "snapshots": living[line["kind"]],
+        }
+        assert {name: line[name] for name in expected} == expected
+
+
+def sunk(offset: int, output: Output) -> list[Row]:
+    """The rows of a published record."""
+    found = rows_of(output.topic, Record(output.topic, 0, offset, START, output.key, output.value))
+    assert isinstance(found, list), found
+    return found
 
 
 def test_a_lost_transition_shows_in_the_stock_check(client: Client) -> None:

@@ -47,6 +47,58 @@ def test_days_of_rollups_are_numbers_again() -> None:
     assert load(state.dump()).rollups == [[3, {19_700: 2, 19_701: 1}]]
 
 
+OLD_STATE = (
+    b'[1,1702080000000,1702339200000,1702339200000,1702339200000,"u1-4",[1702080000000,[19700,1,19701,1,19702,1,19703,1],'
+    b'8.0,[19703,"f"],[19703,15],{"x0":19700,"x1":19701,"x2":19702,"x3":19703},[1702339200000,19703,"x3"],'
+    b'[1702339200000,1702339200000,2],[2,1]],["u1-4","u1-4","u1-4","u1-4","u1-4","u1-4","u1-4","u1-4","u1-4"],[1],'
+    b'[1702080000000],[3],{},0,{},{},{"a1":19703},"a1",[1,3,null,"unknown",false],"unknown",false,[],-1]'
+)
+"""What version 1 of a state looked like: there was no identity yet."""
+
+OLD_ENTITY = (
+    b"\x01\xa5\x01\x00\x00 \x00\x00\x00" + OLD_STATE + b"\x00\xb0\xdfK\xc0Z\xf8)\x00\x0c\x06Qz\x0b\xf1\xb0\x00h,V\xec;"
+    b"\xf6\xc7\x00\xc4R[O\xae\x92Y[1702339200000,["
+    b'[1702425600000,"u1-5",1702425600000,1,[4.5,"x4"],"a1",null,null],'
+    b'[1702426464000,"u1-6",1702426464000,1,[1,null],"a1",null,null]],[],[2],1702080000000,3776054922,'
+    b"[1702426464000,4611686018427387904]]"
+)
+"""And an entity with it: five of the events of `a_life`, and one more."""
+
+
+def a_life() -> Person:
+    person = Person(small(MEASURES))
+    for day, name in enumerate(["Opened", "Other", "Closed", "Opened", "Other"]):
+        person.event(name, day, n=day + 0.5, x=f"x{day}", traits={"mail": "m"})
+    person.event("Other", 4.01, n=1)
+    return person
+
+
+def test_a_state_of_the_first_version_is_read_and_is_nobody_elses() -> None:
+    old = load(OLD_STATE)
+    assert (old.into, old.names) == (None, {})
+    assert old.cells[1] == [19700, 1, 19701, 1, 19702, 1, 19703, 1]
+    assert load(old.dump()).dump() == old.dump()
+
+
+def test_an_entity_of_the_first_version_goes_on_as_if_nothing_had_been() -> None:
+    lived, kept = a_life(), a_life()
+    kept.entity = kept.logic.load(b"u1", OLD_ENTITY)
+    for person in (lived, kept):
+        person.event("Closed", 5)
+        person.wait(40)
+    assert kept.transitions == lived.transitions
+    assert kept.entity.head is not None
+    assert lived.entity.head is not None
+    assert kept.entity.head.dump() == lived.entity.head.dump()
+
+
+def test_a_state_that_forwards_survives() -> None:
+    state = State(0, 1, [])
+    state.into, state.names = ["u1", "user", 5, 1, None, "e1"], {"c1": 0, "crm-1": 1}
+    again = load(state.dump())
+    assert (again.into, again.names) == (state.into, state.names)
+
+
 def rewritten(followed: Followed) -> None:
     """Write the entity down and read it back, as after a restart."""
     key = followed.key.encode()

@@ -149,6 +149,10 @@ class Fold:
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
         members.put(fact.user, new)
+        if fact.member.day is not None:
+            for i, gauge in self.terms.by_activity:
+                s.cells[i] = gauge.hit(s.cells[i], fact.member.day, fact.t, 1)
+                s.evidence[i] = fact.event
         for k in self.terms.rollups.move(s.rollups, old, new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event

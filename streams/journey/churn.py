@@ -1,0 +1,122 @@
+"""The churn probability: a few decayed counts of active days, from which the chance of a long silence is read.
+
+Theory of operation. An active day adds 1 to every counter, and a counter fades by exp(-days / decay); that is all the
+state there is, whatever the history, and two histories merge by adding. While nothing happens every counter fades, no
+weight is above 0, so the probability only rises: the day on which it gets anywhere is found once and becomes a timer.
+
+What O(1) costs: which days were counted is known for the 62 before the newest. An event that comes later than that
+counts its day, unless the one before it that came so late was of the same day: a history loaded in order counts right,
+days that were known long ago and come again in pieces count again.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+from typing import Any
+
+from schemas.definition.model import Churn
+
+KNOWN = 62
+"""Days whose being counted is known, one bit each: as many as a JSON integer holds."""
+
+_MASK = (1 << KNOWN) - 1
+
+FLOOR = 0.1
+"""Added before the logarithm, so that nobody is infinitely gone; a tenth of one active day."""
+
+DIGITS = 4
+"""Of the probability. No calibration is as good as a ten-thousandth, and a value that no longer changes wakes nobody."""
+
+FOREVER = 40_000
+"""Days after which no counter holds anything: more than a century."""
+
+
+class ChurnProbability:
+    """Cell: [newest active day, bits (k set: k days before it was active), last day counted later than that, counters...]."""
+
+    def __init__(self, churn: Churn) -> None:
+        self.intercept = churn.intercept
+        self._terms = [(n, decay, weight) for n, (decay, weight) in enumerate(churn.terms, 3)]
+
+    def hit(self, cell: Any, day: int, at: int, value: Any) -> Any:
+        if cell is None:
+            return [day, 1, None, *[1.0] * len(self._terms)]
+        ahead = day - cell[0]
+        if ahead > 0:
+            cell[0], cell[1] = day, ((cell[1] << ahead) | 1) & _MASK if ahead < KNOWN else 1
+            for n, decay, _ in self._terms:
+                cell[n] = cell[n] * exp(-ahead / decay) + 1.0
+        elif ahead > -KNOWN:
+            if not cell[1] >> -ahead & 1:
+                cell[1] |= 1 << -ahead
+                self._add(cell, ahead, 1.0)
+        elif cell[2] != day:
+            cell[2] = day
+            self._add(cell, ahead, 1.0)
+        return cell
+
+    def _add(self, cell: Any, ahead: int, days: float) -> None:
+        for n, decay, _ in self._terms:
+            cell[n] += days * exp(ahead / decay)
+
+    def merge(self, a: Any, b: Any) -> Any:
+        """Both histories as one: exact where they share no active day but the last 62."""
+        if a is None or b is None:
+            return a if b is None else b
+        old, new = (a, b) if a[0] <= b[0] else (b, a)
+        ahead = new[0] - old[0]
+        bits = (old[1] << ahead) & _MASK if ahead < KNOWN else 0
+        late = [day for day in (old[2], new[2]) if day is not None]
+        merged = [new[0], new[1] | bits, max(late, default=None)]
+        merged += [new[n] + old[n] * exp(-ahead / decay) for n, decay, _ in self._terms]
+        both = new[1] & bits
+        for k in range(both.bit_length()):
+            if both >> k & 1:
+                self._add(merged, -k, -1.0)
+        return merged
+
+    def counts(self, cell: Any, today: int) -> list[float]:
+        """What each counter holds at the end of a day: an active day lies, on average, in the middle of its day."""
+        ago = max(0, today - cell[0]) + 0.5
+        return [cell[n] * exp(-ago / decay) for n, decay, _ in self._terms]
+
+    def value(self, cell: Any, today: int) -> float | None:
+        """The probability; unknown before the first active day."""
+        if cell is None:
+            return None
+        ago, score = max(0, today - cell[0]) + 0.5, self.intercept
+        for n, decay, weight in self._terms:
+            score += weight * log(cell[n] * exp(-ago / decay) + FLOOR)
+        return round(logistic(score), DIGITS)
+
+    def changes(self, cell: Any, today: int) -> int | None:
+        now = self.value(cell, today)
+        return None if now is None else self.reaches(cell, today, now, True)
+
+    def reaches(self, cell: Any, today: int, threshold: float, beyond: bool) -> int | None:
+        """The first day from today on with a probability >= threshold (> threshold where `beyond`), if nothing happens."""
+
+        def there(day: int) -> bool:
+            value = self.value(cell, day)
+            return value is not None and (value > threshold if beyond else value >= threshold)
+
+        if there(today):
+            return today
+        if cell is None or not there(today + FOREVER):
+            return None
+        step = 1
+        while not there(today + step):
+            step *= 2
+        low, high = today + step // 2, today + step
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if there(middle) else (middle, high)
+        return high
+
+
+def logistic(score: float) -> float:
+    """1 / (1 + exp(-score)) without overflow."""
+    if score >= 0:
+        return 1.0 / (1.0 + exp(-score))
+    grown = exp(score)
+    return grown / (1.0 + grown)

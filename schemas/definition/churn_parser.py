@@ -6,12 +6,15 @@ from dataclasses import replace
 from datetime import date
 
 from schemas.definition.errors import nearest
-from schemas.definition.fields import DAY, Fields, entries
+from schemas.definition.fields import DAY, MAX_WINDOW, Fields, entries
 from schemas.definition.model import Churn, Measure
 from schemas.definition.yaml_reader import Node, Scalar
 
 MAX_TERMS = 4
 """Decayed counters a churn measure may keep: each is a number of an entity's state, and none after the second pays."""
+
+MAX_AFTER = 100
+"""Active days to wait for at most: whoever came a hundred times is known."""
 
 RATES = ("base_rate", "auc", "average_precision", "brier")
 """Of what `fitted` may say, the figures from 0 to 1."""
@@ -20,13 +23,14 @@ FITTED = ("date", "rows", "entities", *RATES, "slope")
 
 
 def parse_churn(measure: Measure, fields: Fields, selections: tuple[str, ...], is_account: bool) -> Measure:
-    """`{churn: active, horizon: 90d, coefficients: {intercept: 0.5, 30d: -0.8, 120d: -0.8}, fitted: {...}}`."""
+    """`{churn: active, horizon: 90d, after: 3, coefficients: {intercept: 0.5, 30d: -0.8, 120d: -0.8}, fitted: {...}}`."""
     of = fields.choice("churn", (*selections, *(("members",) if is_account else ())), required=True)
     horizon = fields.window("horizon", required=True)
+    after = fields.integer("after", 1, 1, MAX_AFTER)
     intercept, terms = _coefficients(fields)
     if horizon is None or intercept is None or not terms:
         return replace(measure, of=of)
-    found = Churn(horizon, intercept, terms, _fitted(fields))
+    found = Churn(horizon, intercept, terms, after, _fitted(fields))
     return replace(measure, of=None if of == "members" else of, churn=found)
 
 
@@ -57,8 +61,9 @@ def _term(fields: Fields, key: Scalar, body: Node, terms: dict[float, float]) ->
         return
     decay = fields.constants.number(key, f"a decay of {fields.what}", "duration", fields.report)
     weight = fields.constants.number(body, f"the weight of {key.value} of {fields.what}", "number", fields.report)
-    if decay is not None and decay < DAY:
-        fields.report.error(key, f"a decay of {fields.what} must be a day or more: it counts active days", "1d")
+    if decay is not None and not DAY <= decay <= MAX_WINDOW * DAY:
+        near = "1d" if decay < DAY else f"{MAX_WINDOW}d"
+        fields.report.error(key, f"a decay of {fields.what} must be from 1d to {MAX_WINDOW}d", near)
     elif decay is not None and decay / DAY in terms:
         fields.report.error(key, f"the decay {key.value} of {fields.what} stands here twice")
     elif decay is not None and weight is not None:

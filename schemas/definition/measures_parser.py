@@ -21,7 +21,7 @@ KEYS: dict[MeasureKind, tuple[str, ...]] = {
     "first": (), "count": ("within", "since"), "sum": ("of", "within", "since", "unit"),
     "distinct": ("of", "within", "cap"), "latest": ("of", "within", "as", "unit", "else"),
     "active_days": ("within",), "active_weeks": ("within",), "flag": (), "members": (), "score": ("caps",),
-    "churn": ("horizon", "coefficients", "fitted"),
+    "churn": ("horizon", "after", "coefficients", "fitted"),
 }  # fmt: skip
 """What may stand beside the key that says the kind, and beside `publish`."""
 

@@ -85,6 +85,7 @@ class Churn:
     horizon: int  # ms of silence that is called churn: what the probability is of
     intercept: float
     terms: tuple[tuple[float, float], ...]  # decay in days
+    after: int = 1  # active days before which it is unknown
     fitted: tuple[tuple[str, float | str], ...] = ()
 
 

@@ -171,7 +171,7 @@ def _churn(past: Past, m: Measure, now: int) -> Value:
         days = {day for day in told if day is not None}
     else:
         days = {past.day(i.t) for i in past.hits(m, now)}
-    if not days:
+    if len(days) < m.churn.after:
         return None
     counts = [(sum(exp((d - past.day(now) - 0.5) / decay) for d in days), weight) for decay, weight in m.churn.terms]
     score = m.churn.intercept + sum(weight * log(count + 0.1) for count, weight in counts)

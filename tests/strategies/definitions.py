@@ -43,7 +43,19 @@ def measures(draw: st.DrawFn) -> dict[str, tuple[str, str]]:
     return {f"m{n}": (kind, draw(_measure(kind))) for n, kind in enumerate(kinds)}
 
 
-_KINDS = ("count", "ever", "sum", "distinct", "active_days", "active_weeks", "flag", "latest", "recent", "since", "churn")
+_KINDS = (
+    "count",
+    "ever",
+    "sum",
+    "distinct",
+    "active_days",
+    "active_weeks",
+    "flag",
+    "latest",
+    "recent",
+    "since",
+    "churn",
+)
 
 
 @st.composite
@@ -71,7 +83,8 @@ def _measure(draw: st.DrawFn, kind: str) -> str:
         case "since":
             return f"{{count: {of}, since: flagged}}"
         case "churn":
-            return f"{{churn: {of}, horizon: {within}, coefficients: {{intercept: 0.5, 3d: -1.5, 10d: -0.5}}}}"
+            after = draw(st.sampled_from(["", ", after: 2"]))
+            return f"{{churn: {of}, horizon: {within}{after}, coefficients: {{intercept: 0.5, 3d: -1.5, 10d: -0.5}}}}"
     sets = draw(st.lists(_selection, min_size=1, max_size=2, unique=True))
     clear = [name for name in draw(st.lists(_selection, max_size=2, unique=True)) if name not in sets]
     cleared = ", clear: [" + ", ".join(clear) + "]" if clear else ""

@@ -27,6 +27,9 @@ FLOOR = 0.1
 DIGITS = 4
 """Of the probability. No calibration is as good as a ten-thousandth, and a value that no longer changes wakes nobody."""
 
+MOST_DAYS = 60
+"""Active days in a row that are worth asking for."""
+
 _FAR = 10_000.0
 """Days that one step goes at most, where the slope is next to nothing."""
 
@@ -130,6 +133,18 @@ class ChurnProbability:
             day += max(1, ceil(min(_FAR, (target - score) / slope))) if slope > 0 else 1
             probability, score, slope = self._read(cell, day)
         return day
+
+    def needs(self, cell: Any, today: int, threshold: float, or_equal: bool) -> int | None:
+        """How many more active days, one after the other from today on, bring it below a threshold; None for none that do."""
+        cell = list(cell) if cell is not None else None
+        day = today + (cell is not None and cell[0] >= today)
+        for n in range(1, MOST_DAYS + 1):
+            cell = self.hit(cell, day, 0, 1)
+            value = self.value(cell, day)
+            if value is not None and (value < threshold or (or_equal and value == threshold)):
+                return n
+            day += 1
+        return None
 
 
 def logistic(score: float) -> float:

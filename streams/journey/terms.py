@@ -46,14 +46,19 @@ Reach = Callable[[State, int, int, float, bool], int]
 """(state, now in ms, today, threshold, whether beyond it) -> the first instant at which a value that only rises is there."""
 
 
+Needs = Callable[[State, int, float, bool], int | None]
+"""(state, today, threshold, whether at it is enough) -> how many more active days in a row bring a value below it."""
+
+
 class Term(NamedTuple):
-    """One measure, ready to be asked. `reach`: of one that only rises by itself, and one event may throw back."""
+    """One measure, ready to be asked. `reach` and `needs`: of one that only rises by itself and falls by active days."""
 
     measure: Measure
     value: Ask
     next: When
     drift: Drift
     reach: Reach | None = None
+    needs: Needs | None = None
 
 
 class Update(NamedTuple):
@@ -143,7 +148,9 @@ class Terms:
             return NEVER if day is None else calendar.start(day)
 
         if isinstance(kept, ChurnProbability):
-            return Term(measure, value, next_, "any", self._reach(i, kept))
+            return Term(
+                measure, value, next_, "any", self._reach(i, kept), lambda s, *asked: kept.needs(s.cells[i], *asked)
+            )
         if measure.within is None:
             return Term(measure, value, _never, "still")
         drift: Drift = "any" if measure.kind in ("latest", "active_weeks", "sum") else "down"  # a sum of refunds rises

@@ -65,7 +65,9 @@ def test_a_fit_that_learns_from_outcomes_not_yet_known_is_caught() -> None:
     def scores(history: History, cuts: Sequence[int]) -> Scores:
         found: Scores = {}
         for cut in cuts:
-            learnt = Learnt(history, "user", 90, Counters(unweighted(90)).features, lambda x, y, b: [sum(y) / (len(y) or 1)])
+            learnt = Learnt(
+                history, "user", 90, Counters(unweighted(90)).features, lambda x, y, b: [sum(y) / (len(y) or 1)]
+            )
             learnt.until(cut + 60)
             found |= {(cut, key): learnt.fit()[0] for key, _ in learnt.at(cut)}
         return found

@@ -63,4 +63,6 @@ def test_what_was_known_before_a_day_gives_the_same_rows_but_for_their_outcome()
     for cut in cutoffs(whole, 90):
         known = whole.before(cut)
         assert max(a.days[-1] for a in known.users.values()) < cut
-        assert [row[:2] for row in rows(known, "user", [cut], 90)] == [row[:2] for row in rows(whole, "user", [cut], 90)]
+        assert [row[:2] for row in rows(known, "user", [cut], 90)] == [
+            row[:2] for row in rows(whole, "user", [cut], 90)
+        ]

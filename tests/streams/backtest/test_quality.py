@@ -113,4 +113,6 @@ def test_no_weight_of_a_falling_fit_is_above_nothing() -> None:
 
 
 def test_an_equation_is_solved() -> None:
-    assert solved([[0.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 3.0]], [7.0, 4.0, 10.0]) == pytest.approx([1.0, 2.0, 3.0])
+    assert solved([[0.0, 2.0, 1.0], [2.0, 1.0, 0.0], [1.0, 0.0, 3.0]], [7.0, 4.0, 10.0]) == pytest.approx(
+        [1.0, 2.0, 3.0]
+    )

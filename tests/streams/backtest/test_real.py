@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from deploy.demo import community
 from schemas.definition.parse import load
 from streams.backtest.report import Backtest, backtest
 from streams.commands.backtest import subject_of
-from deploy.demo import community
 from tests.streams.backtest.test_rewriting import SHIPPED
 
 
@@ -86,7 +86,9 @@ def test_growth_adds_up_in_every_month() -> None:
 
 def test_the_coefficients_shipped_are_those_that_this_data_gives() -> None:
     for one in found().found:
-        entity = load(SHIPPED / "community.yaml").user if one.kind == "user" else load(SHIPPED / "community.yaml").account
+        entity = (
+            load(SHIPPED / "community.yaml").user if one.kind == "user" else load(SHIPPED / "community.yaml").account
+        )
         assert entity is not None
         (shipped,) = [m.churn for m in entity.measures if m.churn is not None]
         assert shipped == one.churn

@@ -52,7 +52,12 @@ def test_a_definition_without_one_gets_one_that_is_published() -> None:
     measure = churn_measure(found, "user")
     assert measure is not None
     assert (measure.name, measure.of, measure.publish, measure.churn) == ("churn_90", "any", True, CHURN)
-    assert found.text.replace("version: 2", "version: 1").replace(next(line for line in found.text.splitlines() if "churn_90" in line) + "\n", "") == base.text
+    assert (
+        found.text.replace("version: 2", "version: 1").replace(
+            next(line for line in found.text.splitlines() if "churn_90" in line) + "\n", ""
+        )
+        == base.text
+    )
 
 
 def test_the_shipped_definition_for_a_company_takes_both() -> None:

@@ -61,7 +61,9 @@ def test_it_is_what_all_active_days_make_it(churn: Churn, said: list[int], later
 
 @given(churns, st.integers(0, 500), st.lists(st.integers(0, KNOWN - 1), max_size=12), st.randoms(use_true_random=False))
 @few
-def test_it_is_the_same_in_every_order_within_what_is_known(churn: Churn, last: int, back: list[int], luck: Any) -> None:
+def test_it_is_the_same_in_every_order_within_what_is_known(
+    churn: Churn, last: int, back: list[int], luck: Any
+) -> None:
     gauge, said = ChurnProbability(churn), [last, *(last - ago for ago in back)]
     luck.shuffle(said)
     assert same(gauge.value(kept(gauge, said), last), naive(churn, set(said), last))
@@ -76,9 +78,7 @@ def test_a_day_that_is_told_again_counts_once() -> None:
 def test_an_older_history_that_comes_in_order_counts_once_a_day() -> None:
     """Days before the 62 that are known: each event of a day in a row is of the day that was just counted."""
     gauge = ChurnProbability(CHURN)
-    assert same(
-        gauge.value(kept(gauge, [500, 1, 1, 1, 2, 2, 400, 400]), 500), naive(CHURN, {500, 1, 2, 400}, 500)
-    )
+    assert same(gauge.value(kept(gauge, [500, 1, 1, 1, 2, 2, 400, 400]), 500), naive(CHURN, {500, 1, 2, 400}, 500))
 
 
 def test_what_costs_something_is_a_day_that_was_known_long_ago_and_comes_again() -> None:
@@ -113,7 +113,11 @@ def test_two_histories_without_a_shared_day_merge_to_their_union(
         assert same(gauge.value(merged, today), naive(churn, {*one, *other}, today))
 
 
-@given(churns, st.lists(st.integers(0, KNOWN - 1), min_size=1, max_size=9), st.lists(st.integers(0, KNOWN - 1), min_size=1, max_size=9))
+@given(
+    churns,
+    st.lists(st.integers(0, KNOWN - 1), min_size=1, max_size=9),
+    st.lists(st.integers(0, KNOWN - 1), min_size=1, max_size=9),
+)
 @few
 def test_shared_days_of_the_last_two_months_count_once(churn: Churn, one: list[int], other: list[int]) -> None:
     gauge = ChurnProbability(churn)
@@ -166,6 +170,24 @@ def test_it_only_rises_while_nothing_happens(churn: Churn, said: list[int]) -> N
     values = [gauge.value(cell, max(said) + ahead) for ahead in range(120)]
     known = [value for value in values if value is not None]
     assert known == sorted(known)
+
+
+@given(churns, days, st.integers(0, 90), thresholds, st.booleans())
+@few
+def test_so_many_active_days_bring_it_below_and_one_less_does_not(
+    churn: Churn, said: list[int], later: int, threshold: float, or_equal: bool
+) -> None:
+    gauge, today = ChurnProbability(churn), max(said) + later
+    first = today + (later == 0)  # today is active already where nothing came later
+
+    def below(n: int) -> bool:
+        cell = kept(gauge, [*sorted(said), *range(first, first + n)])
+        value = gauge.value(cell, first + n - 1)
+        return value is not None and (value <= threshold if or_equal else value < threshold)
+
+    found = gauge.needs(kept(gauge, sorted(said)), today, threshold, or_equal)
+    assert not any(below(n) for n in range(1, found or 61))
+    assert found is None or below(found)
 
 
 def test_it_says_on_which_day_it_next_changes() -> None:

@@ -231,7 +231,9 @@ def test_a_return_counts_when_it_brings_the_probability_below_the_lower_threshol
     assert person.state("risk") == "healthy"
     person.wait(78)
     assert person.state("risk") == "at_risk"
-    assert person.alerts[0]["clears_when"].startswith("idle < 1 d (now 28 d) and churn_90 < 0.3 (now 0.4743)")
+    assert person.alerts[0]["clears_when"] == (
+        "idle < 1 d (now 28 d) and churn_90 < 0.3 (now 0.4743): 1 more active day"
+    )
     review(person, back)
     assert person.state("risk") == state
     review(person, back + 3)

@@ -25,17 +25,50 @@ class Raised(NamedTuple):
     resolved: int | None
 
 
+class Left(NamedTuple):
+    """An entity's stage became `churn`: for a definition whose churn is an ended contract, something else than silence."""
+
+    kind: Kind
+    entity: str
+    at: int
+
+
+class Happened(NamedTuple):
+    """What a run of a definition came to."""
+
+    alerts: list[Raised]
+    left: list[Left]
+
+
+CHURN = "churn"
+"""The stage, as every shipped definition calls it."""
+
+
 @dataclass
 class Collected:
-    """The alert records of a replay; the newest record of an opening is what is true of it."""
+    """The records of a replay; the newest record of an opening, or of a transition, is what is true of it."""
 
     opened: dict[str, dict[str, Any]] = field(default_factory=dict)
     resolved: dict[str, int] = field(default_factory=dict)
+    left: dict[str, Left] = field(default_factory=dict)
 
     def take(self, output: Output) -> None:
-        if output.topic != "alerts" or output.value is None:
+        if output.value is None:
             return
-        record = orjson.loads(output.value)
+        if output.topic == "alerts":
+            self._alert(orjson.loads(output.value))
+        elif output.topic.startswith("transitions."):
+            self._transition(orjson.loads(output.value))
+
+    def _transition(self, record: dict[str, Any]) -> None:
+        if record["machine"] != "stage" or record["to"] != CHURN:
+            return
+        if record["valid"]:
+            self.left[record["id"]] = Left(record["kind"], record["entity"], _ms(record["at"]))
+        else:
+            self.left.pop(record["id"], None)
+
+    def _alert(self, record: dict[str, Any]) -> None:
         opens, status = record["opens"], record["status"]
         if status == "opened":
             self.opened[opens] = record
@@ -54,11 +87,11 @@ class Collected:
         return sorted(found, key=lambda a: (a.opened, a.name, a.entity))
 
 
-def raised(definition: Definition, lines: Iterable[bytes], source: str, until: int | None = None) -> list[Raised]:
-    """The alerts of a definition over records, with time ending at `until` (ms) or the last event; none taken back."""
+def replayed(definition: Definition, lines: Iterable[bytes], source: str, until: int | None = None) -> Happened:
+    """What a definition makes of records, with time ending at `until` (ms) or the last event; nothing that it took back."""
     collected = Collected()
     Replay(definition, source, collected.take).run(lines, until)
-    return collected.raised()
+    return Happened(collected.raised(), list(collected.left.values()))
 
 
 def _ms(text: str) -> int:

@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.backtest.alerts import Raised
+from streams.backtest.alerts import Left, Raised
 from streams.backtest.history import Activity
 from streams.backtest.months import MIN_DAYS
-from streams.journey.calendar import Calendar
+from streams.journey.calendar import DAY, Calendar
 
 FLAP_DAYS = 28
 """An alert that activity ends within four weeks was not worth raising."""
@@ -107,6 +107,38 @@ def worth(
         flaps=flaps / exposed.years if exposed.days else None,
         false_alerts=(len(judged) - len(right)) / exposed.years if exposed.days else None, years=exposed.years,
     )  # fmt: skip
+
+
+class Ended(NamedTuple):
+    """How a rule's alerts foretold the stage `churn`: share of alerts that it followed within the horizon, share of its
+    entries that an alert preceded, entries, and days from the alert to it.
+    """
+
+    precision: float | None
+    recall: float | None
+    left: int
+    lead_days: float | None
+
+
+def ended(alerts: Sequence[Raised], left: Sequence[Left], span: Span, horizon: int, calendar: Calendar) -> Ended:
+    """Of one rule over a span: who was in the stage `churn` at most a horizon after an alert opened."""
+    leaving: dict[str, list[int]] = {}
+    for one in sorted(left, key=lambda one: one.at):
+        leaving.setdefault(one.entity, []).append(one.at)
+    opened = [a for a in alerts if span.first <= calendar.day(a.opened) < span.end]
+    leads = [lead for a in opened if (lead := _to_leaving(a, leaving.get(a.entity, []), horizon)) is not None]
+    due = [(one.entity, one.at) for one in left if span.first <= calendar.day(one.at) < span.end]
+    warned = sum(any(a.entity == entity and 0 < at - a.opened <= horizon * DAY for a in alerts) for entity, at in due)
+    return Ended(
+        precision=len(leads) / len(opened) if opened else None, recall=warned / len(due) if due else None, left=len(due),
+        lead_days=sum(leads) / len(leads) if leads else None,
+    )  # fmt: skip
+
+
+def _to_leaving(alert: Raised, at: list[int], horizon: int) -> float | None:
+    """Days from an alert to the next time that its entity left, within the horizon."""
+    n = bisect_right(at, alert.opened)
+    return (at[n] - alert.opened) / DAY if n < len(at) and at[n] <= alert.opened + horizon * DAY else None
 
 
 def _silent_after(a: Activity, day: int, horizon: int) -> bool:

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any
 
 from schemas.definition.model import Definition, Kind
-from streams.backtest.alerts import Raised
-from streams.backtest.episodes import YEAR, Exposure, Span, exposure, scored_span, worth
+from streams.backtest.alerts import CHURN, Happened, Raised
+from streams.backtest.episodes import YEAR, Exposure, Span, ended, exposure, scored_span, worth
 from streams.backtest.fitting import Fitted, fitted, horizon_of
 from streams.backtest.growth import growth
 from streams.backtest.history import History, churn_measure
@@ -25,8 +25,8 @@ from streams.backtest.volume import volume
 REFIT = "refitted"
 """The method whose quality is that of fitted coefficients: it never saw the rows it is scored on."""
 
-Run = Callable[[int | None], Sequence[Raised]]
-"""Raises a definition's alerts over the input, time ending at an instant (ms) or the last event."""
+Run = Callable[[int | None], Happened]
+"""Runs a definition over the input, time ending at an instant (ms) or the last event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,13 @@ class Backtest:
 
 def backtest(subject: Subject, extra: Sequence[tuple[Kind, Method]] = ()) -> Backtest:
     """Everything about one definition on one history. `extra`: methods to compare besides, by kind."""
-    alerts = subject.run(None)
-    leaks = alert_leaks(alerts, subject.run, subject.history.calendar.start(subject.half), subject.half)
+    happened = subject.run(None)
+    half = subject.history.calendar.start(subject.half)
+    leaks = alert_leaks(happened.alerts, lambda until: subject.run(until).alerts, half, subject.half)
     told = {
         "definition": subject.definition.name, "version": subject.definition.version, "digest": subject.definition.digest,
         "from": day_text(subject.first), "half": day_text(subject.half), "to": day_text(subject.last),
-        **judged(subject, alerts),
+        **judged(subject, happened),
     }  # fmt: skip
     told["months"], found = {}, []
     for kind in subject.kinds:
@@ -88,8 +89,8 @@ def backtest(subject: Subject, extra: Sequence[tuple[Kind, Method]] = ()) -> Bac
     return Backtest(told, leaks, found)
 
 
-def judged(subject: Subject, alerts: Sequence[Raised]) -> dict[str, Any]:
-    """Volume, then worth, of every alert rule: over all days, and over the second half."""
+def judged(subject: Subject, happened: Happened) -> dict[str, Any]:
+    """Volume, then worth, of every alert rule: over all days, and over the second half. `info` foretells no churn."""
     volumes: dict[str, Any] = {}
     worths: dict[str, Any] = {}
     for kind in subject.kinds:
@@ -99,15 +100,27 @@ def judged(subject: Subject, alerts: Sequence[Raised]) -> dict[str, Any]:
             "second_half": scored_span(subject.half, subject.last, horizon),
         }
         exposed = {name: exposure(active, span, horizon) for name, span in spans.items()}
-        names = [rule.name for rule in subject.definition.alerts if rule.kind == kind]
-        mine = {name: [a for a in alerts if a.name == name] for name in names}
+        rules = [rule for rule in subject.definition.alerts if rule.kind == kind]
+        names = [rule.name for rule in rules]
+        mine = {name: [a for a in happened.alerts if a.name == name] for name in names}
         volumes[kind] = _volumes(subject, kind, mine, horizon)
         worths[kind] = {"horizon_days": horizon, "base_rate": _rounded(exposed["all"].base_rate)}
+        telling = [rule.name for rule in rules if rule.severity != "info"]
         worths[kind]["rules"] = {
             name: {part: _worth(subject, kind, mine[name], exposed[part], spans[part], horizon) for part in spans}
-            for name in names
+            for name in telling
         }
+        if CHURN in _stages(subject.definition, kind):
+            left, calendar = [one for one in happened.left if one.kind == kind], subject.history.calendar
+            worths[kind]["stage"] = {
+                name: _plain(ended(mine[name], left, spans["all"], horizon, calendar)._asdict()) for name in telling
+            }
     return {"volume": volumes, "alerts": worths}
+
+
+def _stages(definition: Definition, kind: Kind) -> tuple[str, ...]:
+    entity = definition.user if kind == "user" else definition.account
+    return entity.machines[0].states if entity is not None else ()
 
 
 def _volumes(subject: Subject, kind: Kind, mine: dict[str, list[Raised]], horizon: int) -> dict[str, Any]:

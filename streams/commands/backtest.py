@@ -13,7 +13,7 @@ from rich.table import Table
 from schemas.definition.errors import DefinitionErrors
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
-from streams.backtest.alerts import raised
+from streams.backtest.alerts import replayed
 from streams.backtest.fitting import Fitted
 from streams.backtest.history import read
 from streams.backtest.leakage import Leak
@@ -32,7 +32,9 @@ class Refused(ValueError):
 
 def subject_of(definition: Definition, lines: Sequence[bytes], source: str) -> Subject:
     """The definition with its history read and a way to replay it."""
-    return Subject(definition, read(definition, lines, source), lambda until: raised(definition, lines, source, until))
+    return Subject(
+        definition, read(definition, lines, source), lambda until: replayed(definition, lines, source, until)
+    )
 
 
 def run(
@@ -84,7 +86,7 @@ def swept(
         except (CannotWrite, DefinitionErrors) as problem:
             raise Refused(str(problem)) from None
         tried = Subject(other, subject.history, subject.run)
-        found.append({"param": name.strip(), "value": value, **judged(tried, raised(other, lines, source))})
+        found.append({"param": name.strip(), "value": value, **judged(tried, replayed(other, lines, source))})
     return found
 
 
@@ -123,6 +125,7 @@ def show(told: dict[str, Any], console: Console) -> None:
     )
     _show_volume(told["volume"], console)
     _show_worth("Alerts", told["alerts"], console)
+    _show_stage(told["alerts"], console)
     for kind, months in told["months"].items():
         _show_months(kind, months, console)
     for row in told.get("sweep", ()):
@@ -158,6 +161,18 @@ def _show_worth(title: str, worths: dict[str, Any], console: Console) -> None:
                     _n(w["lead_days"], 1), _n(w["flaps"], 2), _n(w["false_alerts"], 2),
                 )  # fmt: skip
     console.print(table)
+
+
+def _show_stage(worths: dict[str, Any], console: Console) -> None:
+    """Where churn is more than silence: an ended contract."""
+    table = _table("Alerts before the stage `churn`", ("", "followed by it", "times", "foretold", "lead"))
+    for kind, found in worths.items():
+        for name, e in found.get("stage", {}).items():
+            table.add_row(
+                f"{kind} {name}", _share(e["precision"]), f"{e['left']:,}", _share(e["recall"]), _n(e["lead_days"], 1)
+            )
+    if table.row_count:
+        console.print(table)
 
 
 def _show_months(kind: str, months: dict[str, Any], console: Console) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.backtest.alerts import Raised
-from streams.backtest.episodes import Span, Worth, exposure, scored_span, worth
+from streams.backtest.alerts import Left, Raised
+from streams.backtest.episodes import Ended, Span, Worth, ended, exposure, scored_span, worth
 from streams.backtest.history import Activity
 from streams.journey.calendar import DAY
 from tests.streams.backtest.people import UTC, active
@@ -82,3 +82,27 @@ def test_lift_is_over_the_base_rate() -> None:
 def test_nobody_at_risk_is_nothing_to_divide_by() -> None:
     found = judged([], active(0, 1))
     assert (found.precision, found.recall, found.flaps, found.false_alerts, found.lift) == (None,) * 5
+
+
+# --- the stage `churn` ---
+
+
+def foretold(alerts: list[int], left: list[int]) -> Ended:
+    raised = [Raised("gone", "account", "acme", None, day * DAY, None) for day in alerts]
+    return ended(raised, [Left("account", "acme", day * DAY) for day in left], SPAN, 90, UTC)
+
+
+def test_an_alert_foretells_the_stage_churn_when_it_follows_within_the_horizon() -> None:
+    assert foretold([100], [190]) == (1.0, 1.0, 1, 90.0)
+    assert foretold([100], [191]) == (0.0, 0.0, 1, None)
+    assert foretold([100], [100]) == (0.0, 0.0, 1, None)  # at the instant itself it is no warning
+    assert foretold([100, 150], [180]) == (1.0, 1.0, 1, 55.0)
+
+
+def test_another_entitys_leaving_is_not_foretold() -> None:
+    raised = [Raised("gone", "account", "acme", None, 100 * DAY, None)]
+    assert ended(raised, [Left("account", "other", 120 * DAY)], SPAN, 90, UTC) == (0.0, 0.0, 1, None)
+
+
+def test_without_alerts_or_leaving_there_is_nothing_to_divide_by() -> None:
+    assert foretold([], []) == (None, None, 0, None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from schemas.definition.model import Churn
-from streams.backtest.alerts import Raised
+from streams.backtest.alerts import Happened, Raised
 from streams.backtest.history import History
 from streams.backtest.leakage import alert_leaks, score_leaks, spread
 from streams.backtest.methods import Counters, Learnt, Method, Scores, methods, unweighted
@@ -52,7 +52,7 @@ def test_one_that_looks_ahead_by_a_day_is_caught() -> None:
 
 
 def test_a_backtest_with_one_that_looks_ahead_says_so() -> None:
-    subject = Subject(definition(), HISTORY, lambda until: [])
+    subject = Subject(definition(), HISTORY, lambda until: Happened([], []))
     assert backtest(subject).leaks == []
     found = backtest(subject, [("user", peeking(1))])
     assert found.leaks

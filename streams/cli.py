@@ -260,6 +260,31 @@ def replay(
     )  # fmt: skip
 
 
+@app.command()
+def backtest(
+    input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    definition: Annotated[Path, typer.Option("--definition", "-d", help="YAML file, or saas, or community")],
+    source: Source = "canonical",
+    fit: Annotated[
+        bool, typer.Option("--fit", help="write a copy of the definition with coefficients fitted to this input")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="where --fit writes; NAME.fitted.yaml")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write the whole report here as JSON")] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", help="try values of a param: NAME, or NAME=30d,45d")] = None,
+) -> None:
+    """Say what a definition's alerts and churn probabilities would have been worth on a history."""
+    from streams.commands.backtest import Refused, run
+
+    found, lines = definition_at(definition), records_at(input, "input")
+    to = out or Path(f"{found.name}.fitted.yaml")
+    if fit and to.exists():
+        raise fail(f"{to} exists; choose another --out")
+    try:
+        run(found, lines, known_source(source), console, json, sweep, to if fit else None)
+    except Refused as problem:
+        raise fail(str(problem), 1) from None
+
+
 def main() -> None:
     """Entry point."""
     app()

@@ -10,8 +10,11 @@ from typing import Any
 from schemas.definition.expression import Span
 from schemas.definition.model import Definition
 
-_LABELS = frozenset({"digest", "version", "params", "text", "span"})
-"""Not hashed: labels and places, and params, which are already put into the expressions that use them."""
+_LABELS = frozenset({"digest", "version", "params", "text", "span", "fitted"})
+"""Not hashed: labels and places, what coefficients rest on, and params, which are already put into the expressions."""
+
+_LATER = frozenset({"churn"})
+"""Fields that the language got later: not hashed where a definition does without them, so it keeps its identity."""
 
 _SETS = frozenset({
     "from_states", "names", "types", "actors", "places", "sets", "clear", "stage", "risk", "level", "reached",
@@ -29,7 +32,8 @@ def digest(definition: Definition) -> str:
 def _plain(value: Any) -> Any:
     """A value as JSON, each dataclass with its name, so that no two kinds of node look alike."""
     if is_dataclass(value) and not isinstance(value, type):
-        found = {f.name: _field(f.name, getattr(value, f.name)) for f in fields(value) if f.name not in _LABELS}
+        said = [(f.name, getattr(value, f.name)) for f in fields(value) if f.name not in _LABELS]
+        found = {name: _field(name, it) for name, it in said if it is not None or name not in _LATER}
         return {"": type(value).__name__, **found}
     if isinstance(value, dict):
         return [[key, _plain(item)] for key, item in value.items()]

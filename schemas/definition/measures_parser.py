@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import get_args
 
+from schemas.definition.churn_parser import parse_churn
 from schemas.definition.errors import Report, listed, nearest
 from schemas.definition.expression import Span
 from schemas.definition.expressions_parser import Constants, parse_guard, parse_number
@@ -20,6 +21,7 @@ KEYS: dict[MeasureKind, tuple[str, ...]] = {
     "first": (), "count": ("within", "since"), "sum": ("of", "within", "since", "unit"),
     "distinct": ("of", "within", "cap"), "latest": ("of", "within", "as", "unit", "else"),
     "active_days": ("within",), "active_weeks": ("within",), "flag": (), "members": (), "score": ("caps",),
+    "churn": ("horizon", "after", "coefficients", "fitted"),
 }  # fmt: skip
 """What may stand beside the key that says the kind, and beside `publish`."""
 
@@ -106,6 +108,8 @@ class Measures:
                 measure = self._flag(measure, fields)
             case "members":
                 measure = replace(measure, members=self._members(name, fields))
+            case "churn":
+                return parse_churn(measure, fields, self._around.selections, self._around.entity == "account"), None
         measure = replace(measure, within=fields.window("within"), unit=fields.text("unit"))
         declared = _AS[said] if (said := fields.choice("as", _AS)) else None
         if measure.unit is not None and declared not in (None, "number"):

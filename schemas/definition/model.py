@@ -74,8 +74,23 @@ class ScoreCap:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """How a churn probability is made of active days: 1 / (1 + exp(-(intercept + sum of weight * ln(a + 0.1)))).
+
+    For each (decay, weight) of `terms`, a is the number of active days, each counted exp(-days ago / decay). No weight is
+    above 0, so the probability only rises while nothing happens. `fitted` says what the numbers rest on; it changes nothing.
+    """
+
+    horizon: int  # ms of silence that is called churn: what the probability is of
+    intercept: float
+    terms: tuple[tuple[float, float], ...]  # decay in days
+    after: int = 1  # active days before which it is unknown
+    fitted: tuple[tuple[str, float | str], ...] = ()
+
+
 MeasureKind = Literal[
-    "first", "count", "sum", "distinct", "latest", "active_days", "active_weeks", "flag", "members", "score"
+    "first", "count", "sum", "distinct", "latest", "active_days", "active_weeks", "flag", "members", "score", "churn"
 ]
 
 
@@ -93,6 +108,7 @@ class Measure:
     flag         true from an event of `of` (set) to one of `clear`; false before; remembers since when
     members      members of the account that `members` selects
     score        0-100, weighted parts and caps
+    churn        probability, 0-1, that no event of `of` (None: of any member) follows within a horizon
     """
 
     name: str
@@ -110,6 +126,7 @@ class Measure:
     members: MemberFilter | None = None
     parts: tuple[ScorePart, ...] = ()
     caps: tuple[ScoreCap, ...] = ()
+    churn: Churn | None = None
     publish: bool = False
     span: Span | None = None
 
@@ -216,6 +233,6 @@ class Definition:
 
 
 __all__ = [
-    "AlertRule", "Clock", "Compare", "Condition", "Definition", "EntityDefinition", "Forget", "Guard", "Kind", "Levels",
+    "AlertRule", "Churn", "Clock", "Compare", "Condition", "Definition", "EntityDefinition", "Forget", "Guard", "Kind", "Levels",
     "Machine", "Measure", "MemberFilter", "Rule", "ScoreCap", "ScorePart", "Selection", "Signal",
 ]  # fmt: skip

@@ -297,6 +297,8 @@ def _domain_of(measure: Measure) -> Range:
             return Range(0.0, days // 7, whole=True)
         case "score":
             return Range(0.0, 100.0)
+        case "churn":
+            return Range(0.0, 1.0)
     return Range()
 
 

@@ -73,7 +73,17 @@ class Explained:
                 return min((self._gap(item, s, now, today) for item in items), key=effort)
         if self._asks[id(tree)](s, now, today):
             return []
-        return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))]
+        words = _phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))
+        return [words + self._by_activity(tree, s, today)]
+
+    def _by_activity(self, tree: Guard, s: State, today: int) -> str:
+        """What would bring a probability below its threshold: nobody can act on the probability itself."""
+        match tree:
+            case Compare("<" | "<=" as op, MeasureRef(name), Const(float(threshold))):
+                needs = self._guards.terms.terms[name].needs
+                days = needs(s, today, threshold, op == "<=") if needs is not None else None
+                return f": {days} more active day{'s in a row' if days > 1 else ''}" if days else ""
+        return ""
 
     def _row(self, atom: Guard) -> Any:
         match atom:

@@ -173,11 +173,24 @@ class Fold:
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
             new = new._replace(day=old.day)
         members.put(fact.user, GONE if gone else new)
+        if fact.member.day is not None:
+            touched |= self._be_active(s, fact.member.day, fact.t, fact.event)
         for k in self.terms.rollups.move(s.rollups, old, None if gone else new, today):
             for i in self._moved_by[k]:
                 s.evidence[i] = fact.event
                 touched |= 1 << i
         self._run(s, fact.t, today, touched, {"member": fact.id}, out)
+
+    def _be_active(self, s: State, day: int, at: int, event: str | None) -> int:
+        """Count a member's activity in where a measure of the account follows it; the measures whose values it changed."""
+        touched = 0
+        for i, gauge in self.terms.by_activity:
+            found = gauge.hit(s.cells[i], day, at, 1)
+            if found is not s.cells[i]:
+                s.cells[i] = found
+                touched |= 1 << i
+            s.evidence[i] = event
+        return touched
 
     def _handed(
         self, s: State, how: dict[str, str], old: Member | None, new: Member, members: Members, today: int

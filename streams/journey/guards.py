@@ -62,6 +62,7 @@ class Guards:
                 terms.terms[measure.name] = self._score(measure)
             self._space[f"v{terms.index[measure.name]}"] = terms.terms[measure.name].value
             self._space[f"n{terms.index[measure.name]}"] = terms.terms[measure.name].next
+            self._space[f"r{terms.index[measure.name]}"] = terms.terms[measure.name].reach
 
     def today(self) -> Guards:
         """The same compiler for one that wakes every midnight anyway: no instant of it waits for a day to slide."""
@@ -246,6 +247,11 @@ class Guards:
         return "NEVER"
 
     def _later_compare(self, op: CompareOp, left: Number, right: Number, machine: int) -> str:
+        if isinstance(left, Const) and op in _MIRROR:
+            left, right, op = right, left, _MIRROR[op]
+        if isinstance(left, MeasureRef) and isinstance(right, Const) and op in _MIRROR and self._only_rises(left):
+            there = f"r{self.terms.index[left.name]}(s, now, today, {right.value!r}, {op == '>'})"
+            return there if op in (">=", ">") else "NEVER"
         slope = _slope(left) - _slope(right)
         drifting = [n for n in dict.fromkeys([*named(left), *named(right)]) if self._drift(MeasureRef(n)) != "still"]
         steps = self._steps(drifting)
@@ -264,6 +270,9 @@ class Guards:
     def _has_score(self, name: str) -> bool:
         measure = self.terms.terms[name].measure
         return measure.kind == "score" or (measure.fallback is not None and self._has_score(measure.fallback))
+
+    def _only_rises(self, measure: MeasureRef) -> bool:
+        return self.terms.terms[measure.name].reach is not None
 
     def _drift(self, tree: Number) -> Drift:
         match tree:
@@ -431,4 +440,5 @@ _RUNTIME: dict[str, Any] = {
     "ne": lambda a, b: a is not None and b is not None and a != b,
 }
 _COMPARERS: dict[CompareOp, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq", "!=": "ne"}
+_MIRROR: dict[CompareOp, CompareOp] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 _ARITH = {"+": "add", "-": "sub", "*": "mul", "/": "div"}

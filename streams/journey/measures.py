@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from schemas.definition.model import Measure
 from schemas.time import LATEST, parse_time
 from streams.journey.calendar import DAY
+from streams.journey.churn import ChurnProbability
 
 Cell = Any
 Value = float | int | str | bool | None
@@ -333,6 +334,9 @@ def gauge(measure: Measure) -> Gauge:
             return _bits(ActiveWeeks(days or 28), days)
         case "flag":
             return Flag()
+        case "churn":
+            assert measure.churn is not None, f"{measure.name} has coefficients"
+            return ChurnProbability(measure.churn)
     raise ValueError(f"{measure.name}: a {measure.kind} measure has no gauge")
 
 

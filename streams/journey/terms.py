@@ -26,6 +26,7 @@ from schemas.definition.expression import (
 from schemas.definition.model import EntityDefinition, Measure
 from streams.delivery.contracts import NEVER
 from streams.journey.calendar import DAY, Calendar
+from streams.journey.churn import ChurnProbability
 from streams.journey.measures import Gauge, Value, gauge
 from streams.journey.rollup import Rollups, next_change, total
 from streams.journey.selections import Reader, Selections
@@ -41,13 +42,23 @@ When = Callable[[State, int, int], int]
 """(state, now in ms, today) -> the next instant in ms at which it changes by itself, NEVER if it does not."""
 
 
+Reach = Callable[[State, int, int, float, bool], int]
+"""(state, now in ms, today, threshold, whether beyond it) -> the first instant at which a value that only rises is there."""
+
+
+Needs = Callable[[State, int, float, bool], int | None]
+"""(state, today, threshold, whether at it is enough) -> how many more active days in a row bring a value below it."""
+
+
 class Term(NamedTuple):
-    """One measure, ready to be asked."""
+    """One measure, ready to be asked. `reach` and `needs`: of one that only rises by itself and falls by active days."""
 
     measure: Measure
     value: Ask
     next: When
     drift: Drift
+    reach: Reach | None = None
+    needs: Needs | None = None
 
 
 class Update(NamedTuple):
@@ -73,6 +84,12 @@ class Terms:
             None if m.kind in ("members", "score") else gauge(m) for m in entity.measures
         ]
         self.terms: dict[str, Term] = {}
+        self.by_activity = [
+            (self.index[m.name], kept)
+            for m in entity.measures
+            if m.kind == "churn" and m.of is None and (kept := self.gauges[self.index[m.name]]) is not None
+        ]
+        """Measures that count a member's active days, for accounts."""
         self._updates = self._by_selection(selections, reader)
         self._memo: dict[int, list[Update]] = {}
         for measure in entity.measures:
@@ -152,10 +169,23 @@ class Terms:
             day = changes(s.cells[i], today)
             return NEVER if day is None else calendar.start(day)
 
+        if isinstance(kept, ChurnProbability):
+            return Term(
+                measure, value, next_, "any", self._reach(i, kept), lambda s, *asked: kept.needs(s.cells[i], *asked)
+            )
         if measure.within is None:
             return Term(measure, value, _never, "still")
         drift: Drift = "any" if measure.kind in ("latest", "active_weeks", "sum") else "down"  # a sum of refunds rises
         return Term(measure, value, next_, drift)
+
+    def _reach(self, i: int, kept: ChurnProbability) -> Reach:
+        calendar = self.calendar
+
+        def reach(s: State, now: int, today: int, threshold: float, beyond: bool) -> int:
+            day = kept.reaches(s.cells[i], today, threshold, beyond)
+            return NEVER if day is None else max(now, calendar.start(day))
+
+        return reach
 
     def _since(self, measure: Measure) -> Ask:
         """A count since a flag was last set: its cell is [how often the flag had been set by then, amount]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import exp, log
 from typing import Any, NamedTuple
 
 from schemas.definition.model import Definition, EntityDefinition, Measure, MemberFilter
@@ -209,6 +210,21 @@ def _members(past: Past, m: Measure, now: int) -> Value:
     return sum(_counts(wanted, member, past.day(now)) for member in past.members().values())
 
 
+def _churn(past: Past, m: Measure, now: int) -> Value:
+    """From every active day anew: of the events looked at, or of any member."""
+    assert m.churn is not None
+    if m.of is None:
+        told = [i.facts.active_day for i in past.inputs if i.facts is not None]
+        days = {day for day in told if day is not None}
+    else:
+        days = {past.day(i.t) for i in past.hits(m, now)}
+    if len(days) < m.churn.after:
+        return None
+    counts = [(sum(exp((d - past.day(now) - 0.5) / decay) for d in days), weight) for decay, weight in m.churn.terms]
+    score = m.churn.intercept + sum(weight * log(count + 0.1) for count, weight in counts)
+    return round(1 / (1 + exp(-score)), 4)
+
+
 def _counts(wanted: MemberFilter, member: Standing, today: int) -> bool:
     facts = member.facts
     return (
@@ -227,4 +243,5 @@ def _counts(wanted: MemberFilter, member: Standing, today: int) -> bool:
 _BY_KIND = {
     "first": _first, "count": _count, "sum": _sum, "distinct": _distinct, "latest": _latest,
     "active_days": _active_days, "active_weeks": _active_weeks, "flag": _flag, "members": _members,
+    "churn": _churn,
 }  # fmt: skip

@@ -43,7 +43,19 @@ def measures(draw: st.DrawFn) -> dict[str, tuple[str, str]]:
     return {f"m{n}": (kind, draw(_measure(kind))) for n, kind in enumerate(kinds)}
 
 
-_KINDS = ("count", "ever", "sum", "distinct", "active_days", "active_weeks", "flag", "latest", "recent", "since")
+_KINDS = (
+    "count",
+    "ever",
+    "sum",
+    "distinct",
+    "active_days",
+    "active_weeks",
+    "flag",
+    "latest",
+    "recent",
+    "since",
+    "churn",
+)
 
 
 @st.composite
@@ -70,6 +82,9 @@ def _measure(draw: st.DrawFn, kind: str) -> str:
             return f"{{latest: properties.n, of: {of}, within: {within}}}"
         case "since":
             return f"{{count: {of}, since: flagged}}"
+        case "churn":
+            after = draw(st.sampled_from(["", ", after: 2"]))
+            return f"{{churn: {of}, horizon: {within}{after}, coefficients: {{intercept: 0.5, 3d: -1.5, 10d: -0.5}}}}"
     sets = draw(st.lists(_selection, min_size=1, max_size=2, unique=True))
     clear = [name for name in draw(st.lists(_selection, max_size=2, unique=True)) if name not in sets]
     cleared = ", clear: [" + ", ".join(clear) + "]" if clear else ""
@@ -100,6 +115,9 @@ def _atoms(draw: st.DrawFn, names: dict[str, tuple[str, str]], more: tuple[str, 
         return draw(
             st.sampled_from([f"known({name})", f"age({name}) >= {draw(_days)}", f"age({name}) < {draw(_days)}"])
         )
+    if kind == "churn":
+        risk = draw(st.sampled_from(["0.3", "0.5", "0.7", "0.9"]))
+        return draw(st.sampled_from([f"{name} >= {risk}", f"{name} > {risk}", f"{name} < {risk}", f"{risk} <= {name}"]))
     n, other = draw(_counts), draw(st.sampled_from([m for m, (k, _) in names.items() if k not in ("flag", "first")]))
     return draw(
         st.sampled_from([

@@ -180,14 +180,17 @@ def validate(
     """Check a definition in itself, and against a sample of the data it is meant for."""
     from schemas.definition.check import check
     from streams.commands.against import against as hold
+    from streams.commands.sizes import sizes
 
     found = definition_at(definition)
     warnings = check(found)
     for problem in warnings:
-        console.print(str(problem), highlight=False, style="yellow")
+        console.print(problem.text(str(definition)), highlight=False, style="yellow", soft_wrap=True)
     console.print(
         f"{definition}: valid ({found.name} version {found.version}, digest {found.digest[:12]})", highlight=False
     )
+    for line in sizes(found):
+        console.print(line, highlight=False, soft_wrap=True)
     if against is None:
         return
     report = hold(found, records_at(against, "sample"), known_source(source), moment(until))

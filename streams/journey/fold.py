@@ -83,7 +83,8 @@ class Fold:
         self.entity: EntityDefinition = entity
         self.calendar = Calendar(definition.clock.timezone)
         self.level = Matcher(definition.levels) if kind == "user" and definition.levels else None
-        self.reader = Reader(selections, entity, self._attrs())
+        self.attrs = self._attrs()
+        self.reader = Reader(selections, entity, self.attrs)
         self.terms = Terms(entity, selections, self.reader, self.calendar)
         self.guards = Guards(self.terms)
         self.machines = compile_machines(entity, self.guards)

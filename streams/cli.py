@@ -263,6 +263,36 @@ def replay(
     )  # fmt: skip
 
 
+@app.command()
+def shadow(
+    input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    live: Annotated[Path, typer.Option("--live", help="the definition in force: YAML file, or saas, or community")],
+    candidate: Annotated[Path, typer.Option("--candidate", help="the one to compare with it")],
+    source: Source = "canonical",
+    until: Until = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write everything here, as JSON")] = None,
+    most: Annotated[int, typer.Option("--most", help="entities to print one by one")] = 20,
+) -> None:
+    """Run two definitions over the same records: whose stage would differ, which steps, and why."""
+    from streams.commands.progress import counting
+    from streams.commands.shadow import as_json, show
+    from streams.replay import Unreadable, lines_of
+    from streams.shadow.compare import shadow as compared
+
+    if not input.is_file():
+        raise fail(f"there is no input {input}")
+    one, other, end = definition_at(live), definition_at(candidate), moment(until)
+    try:
+        with counting(input, errors) as tick:
+            found = compared(one, other, lambda: lines_of(input), known_source(source), end, tick)
+    except Unreadable as problem:
+        raise fail(str(problem)) from None
+    show(found, console, most)
+    if json is not None:
+        json.write_bytes(as_json(found))
+        console.print(f"all of it in {json}", highlight=False)
+
+
 def main() -> None:
     """Entry point."""
     app()

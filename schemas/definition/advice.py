@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
+from schemas.definition import words
 from schemas.definition.expression import And, Compare, Const, Guard, Known, Not, Or
-from schemas.definition.satisfy import World, clauses, domain, positive, together, wording
+from schemas.definition.satisfy import World, clauses, domain, positive, together
 
 
 def never(guard: Guard, known: World) -> str:
@@ -39,8 +40,8 @@ def _reach(atom: Guard, known: World) -> str:
     if abs(low) == inf and abs(high) == inf:
         return ""
     if abs(high) == inf:
-        return f": {wording(term)} is never below {low:g}"
-    return f": {wording(term)} is {low:g} to {high:g}"
+        return f": {words.number(term)} is never below {low:g}"
+    return f": {words.number(term)} is {low:g} to {high:g}"
 
 
 def _certain(atom: Guard) -> str:
@@ -65,6 +66,6 @@ def words_of(atom: Guard) -> str:
             return f"not {words_of(inner)}"
         case And() | Or():
             return "a part of it"
-        case Compare(op, left, right, span):
-            return span.text if op in span.text else f"{wording(left)} {op} {wording(right)}"
+        case Compare(op):
+            return atom.span.text if op in atom.span.text else words.condition(atom)
     return atom.span.text

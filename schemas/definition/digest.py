@@ -22,28 +22,26 @@ _SETS = frozenset({
 
 def digest(definition: Definition) -> str:
     """Hex SHA-256 of the normalised definition; the same on every machine and in every run."""
-    text = json.dumps(_plain(definition), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(plain(definition), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON, each dataclass with its name, so that no two kinds of node look alike."""
+def plain(value: Any) -> Any:
+    """A part of a definition as JSON, places and labels left out; each dataclass with its name, so that no two look alike."""
     if is_dataclass(value) and not isinstance(value, type):
         found = {f.name: _field(f.name, getattr(value, f.name)) for f in fields(value) if f.name not in _LABELS}
         return {"": type(value).__name__, **found}
     if isinstance(value, dict):
-        return [[key, _plain(item)] for key, item in value.items()]
+        return [[key, plain(item)] for key, item in value.items()]
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
 def _field(name: str, value: Any) -> Any:
     if isinstance(value, Span):
         return None
-    plain = _plain(value)
-    return (
-        sorted(plain, key=lambda item: json.dumps(item, sort_keys=True))
-        if name in _SETS and isinstance(plain, list)
-        else plain
-    )
+    found = plain(value)
+    if name in _SETS and isinstance(found, list):
+        return sorted(found, key=lambda item: json.dumps(item, sort_keys=True))
+    return found

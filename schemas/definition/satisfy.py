@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, floor, inf
 
+from schemas.definition import words
 from schemas.definition.expression import (
     Age,
     And,
@@ -217,7 +218,7 @@ class _Clause:
             return None
         if any(not self._known.get(name, True) for tree in self._ranges for name in needs(tree)):
             return None
-        shown = {wording(tree): _value(tree, r.example()) for tree, r in self._ranges.items()}
+        shown = {words.number(tree): _value(tree, r.example()) for tree, r in self._ranges.items()}
         return shown | {key[-1]: "true" if value else "false" for key, value in self._truths.items() if len(key) == 2}
 
     def _take(self, atom: Guard) -> bool:
@@ -385,29 +386,6 @@ def ages_of(tree: Number) -> tuple[str, ...]:
         case Fold(_, items):
             return tuple(name for item in items for name in ages_of(item))
     return ()
-
-
-def wording(tree: Number) -> str:
-    """A term as it would be written."""
-    match tree:
-        case MeasureRef(name):
-            return name
-        case Const(value):
-            return f"{value:g}" if isinstance(value, float) else repr(value)
-        case Idle():
-            return "idle"
-        case InState():
-            return "in_state"
-        case Age(_, name):
-            return f"age({name})"
-        case Until(name):
-            return f"until({name})"
-        case CountSignals():
-            return "count(signals)"
-        case Fold(fn, items):
-            return f"{fn}({', '.join(wording(item) for item in items)})"
-        case Arith(op, left, right):
-            return f"{wording(left)} {op} {wording(right)}"
 
 
 def _value(tree: Number, value: float | str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.definition import words
 from schemas.definition.expression import (
-    Age,
     And,
     Arith,
     Compare,
@@ -13,8 +13,6 @@ from schemas.definition.expression import (
     CountSignals,
     Fold,
     Guard,
-    Idle,
-    InState,
     Known,
     MeasureRef,
     Not,
@@ -24,9 +22,9 @@ from schemas.definition.expression import (
     SignalHolds,
     StateIn,
     Truth,
-    Until,
 )  # fmt: skip
 from schemas.definition.satisfy import positive
+from schemas.definition.words import atoms, is_duration
 from schemas.time import rfc3339
 from streams.journey.guards import Guards
 from streams.journey.state import State
@@ -42,10 +40,10 @@ class Explained:
         self._guards = guards
         self._machine = machine
         self._tree = positive(guard)
-        self.signals = any(_asks_signals(atom) for atom in _atoms(self._tree))
+        self.signals = any(_asks_signals(atom) for atom in atoms(self._tree))
         """Whether it holds because signals do: what is behind those is then behind it."""
-        self._rows = [self._row(atom) for atom in _atoms(self._tree)]
-        self._asks = {id(atom): guards.truth(atom, machine) for atom in _atoms(self._tree)}
+        self._rows = [self._row(atom) for atom in atoms(self._tree)]
+        self._asks = {id(atom): guards.truth(atom, machine) for atom in atoms(self._tree)}
         names = [n for name in named(guard) for n in _below(guards, name)]
         self._measures = [guards.terms.index[name] for name in dict.fromkeys(names)]
         self._idle = uses_idle(guard) or any(_score_uses_idle(guards, name) for name in named(guard))
@@ -73,7 +71,7 @@ class Explained:
                 return min((self._gap(item, s, now, today) for item in items), key=effort)
         if self._asks[id(tree)](s, now, today):
             return []
-        return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))]
+        return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and is_duration(tree.left))]
 
     def _row(self, atom: Guard) -> Any:
         match atom:
@@ -127,7 +125,7 @@ class Explained:
             op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
         show = _shown(self._guards, left, right)
         value, threshold, holds = self._number(left), self._number(right), self._guards.truth(atom, self._machine)
-        name = wording(left)
+        name = words.number(left)
 
         def row(s: State, now: int, today: int) -> dict[str, Any]:
             a, b = value(s, now, today), threshold(s, now, today)
@@ -144,48 +142,6 @@ class Explained:
             return {"measure": name, "value": value(s, now, today), "op": op, "threshold": threshold, "holds": verdict}
 
         return row
-
-
-def wording(tree: Number) -> str:
-    """An expression as its author would write it."""
-    match tree:
-        case Const(value):
-            return f"{value:.15g}" if isinstance(value, float) else str(value)
-        case MeasureRef(name):
-            return name
-        case Idle():
-            return "idle"
-        case InState():
-            return "in_state"
-        case Age(_, name):
-            return f"age({name})"
-        case Until(name):
-            return f"until({name})"
-        case CountSignals():
-            return "count(signals)"
-        case Fold(fn, items):
-            return f"{fn}({', '.join(wording(item) for item in items)})"
-        case Arith(op, left, right):
-            return f"{_operand(tree, left)} {op} {_operand(tree, right)}"
-    raise TypeError(f"not a number: {tree!r}")
-
-
-def _operand(outer: Arith, inner: Number) -> str:
-    """One side of an operation: in brackets where it needs them, a duration as a duration."""
-    if isinstance(inner, Const) and isinstance(inner.value, float) and outer.op in "+-" and _is_duration(outer):
-        return span(inner.value / 1000).replace(" ", "")
-    words = wording(inner)
-    if not isinstance(inner, Arith):
-        return words
-    binds = {"+": 1, "-": 1, "*": 2, "/": 2}
-    same = inner is outer.right and outer.op in "-/"
-    return f"({words})" if binds[inner.op] < binds[outer.op] + same else words
-
-
-def _atoms(tree: Guard) -> list[Guard]:
-    if isinstance(tree, (And, Or)):
-        return [atom for item in tree.items for atom in _atoms(item)]
-    return [tree]
 
 
 def _constant(tree: Number) -> bool:
@@ -251,22 +207,11 @@ def _score_uses_idle(guards: Guards, name: str) -> bool:
 
 def _shown(guards: Guards, left: Number, right: Number) -> Any:
     """How both sides are shown: a duration in seconds, a moment in RFC 3339, anything else as it is."""
-    if _is_duration(left) or _is_duration(right):
+    if is_duration(left) or is_duration(right):
         return lambda value: value if value is None else round(value / 1000, 3)
     if _is_moment(guards, left) or _is_moment(guards, right):
         return lambda value: value if value is None else rfc3339(int(value))
     return lambda value: round(value, 6) if isinstance(value, float) else value
-
-
-def _is_duration(tree: Number) -> bool:
-    match tree:
-        case Idle() | InState() | Age() | Until():
-            return True
-        case Arith(_, left, right):
-            return _is_duration(left) or _is_duration(right)
-        case Fold(_, items):
-            return any(_is_duration(item) for item in items)
-    return False
 
 
 def _is_moment(guards: Guards, tree: Number) -> bool:

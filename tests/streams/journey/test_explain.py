@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from schemas.definition import words
 from schemas.definition.expression import Arith, Const, Idle
-from streams.journey.explain import effort, plain, span, wording
+from streams.journey.explain import effort, plain, span
 from tests.streams.journey.harness import Person, ms
 from tests.streams.journey.small import ruled, small
 
@@ -143,19 +144,19 @@ def test_an_alert_tells_why_it_opened() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "written",
     ["max(n, 3) - 1", "n / (seats + 1)", "n - (seats - 1)", "n - seats - 1", "n * (seats + 0.5)", "n + seats * 2",
      "n / (seats / 2)", "min(n, seats) / 4"],
 )  # fmt: skip
-def test_an_expression_is_worded_as_it_was_written(words: str) -> None:
+def test_an_expression_is_worded_as_it_was_written(written: str) -> None:
     """Found here: the brackets were lost, so that who computed the words again found another value."""
     (row,) = because(
-        f"n >= 3 or {words} > -99", "n: {count: any}\nseats: {latest: properties.seats, of: any}", seats=2
+        f"n >= 3 or {written} > -99", "n: {count: any}\nseats: {latest: properties.seats, of: any}", seats=2
     )[1:]
-    assert row["measure"] == words
+    assert row["measure"] == written
 
 
 def test_a_duration_in_an_expression_is_worded_as_a_duration() -> None:
     (row,) = because("idle - 1d >= 36h")
     assert (row["measure"], row["value"], row["threshold"]) == ("idle - 1d", 129_600, 129_600)
-    assert wording(Arith("+", Idle(), Const(3_600_000.0))) == "idle + 1h"
+    assert words.number(Arith("+", Idle(), Const(3_600_000.0))) == "idle + 1h"

@@ -38,6 +38,9 @@ class Kept:
     def get(self, name: bytes) -> bytes | None:
         return self.records.get(name)
 
+    def all(self) -> Iterable[bytes]:
+        return self.records
+
 
 class Plant:
     """All entities of one logic in one process: a partition without Kafka."""

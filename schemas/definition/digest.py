@@ -10,8 +10,9 @@ from typing import Any
 from schemas.definition.expression import Span
 from schemas.definition.model import Definition
 
-_LABELS = frozenset({"digest", "version", "params", "text", "span"})
-"""Not hashed: labels and places, and params, which are already put into the expressions that use them."""
+_LABELS = frozenset({"digest", "version", "params", "text", "span", "migrate"})
+"""Not hashed: labels and places, where states came from, and params, which are already put into the expressions that
+use them."""
 
 _SETS = frozenset({
     "from_states", "names", "types", "actors", "places", "sets", "clear", "stage", "risk", "level", "reached",

@@ -117,6 +117,31 @@ class Fold:
     def fresh(self) -> State:
         return State(len(self.entity.measures), len(self.machines), self.terms.rollups.fresh())
 
+    # --- versions ----------------------------------------------------------------------------------------------------
+
+    def adopt(self, s: State, names: list[str | None], now: int, cause: dict[str, Any], out: Out) -> None:
+        """Take over a state that another definition kept. `names`: of its states there; None: the machine is new here."""
+        today = self.calendar.day(now)
+        for machine, was in zip(self.machines, names, strict=True):
+            m = machine.number
+            if was is None:
+                self._enter(s, machine, 0, None, now, today, cause, [], out)
+            elif was != machine.states[s.states[m]]:
+                to, since = s.states[m], s.since[m]
+                s.states[m] = len(machine.states)
+                named = machine._replace(states=(*machine.states, was))
+                self._enter(s, named, to, None, now, today, cause, [], out)
+                s.since[m] = since  # under another name it is where it was
+        self._run(s, now, today, cause, out)
+        if not self._is_account:
+            self._tell(s, now, None, None, s.last_id, out)
+        s.deadline = self._deadline(s, now, today)
+
+    def leave(self, s: State, machines: tuple[int, ...], now: int, cause: dict[str, Any], out: Out) -> None:
+        """End machines that the definition after this one has no more."""
+        for m in machines:
+            self._enter(s, self.machines[m], None, None, now, self.calendar.day(now), cause, [], out, label="dropped")
+
     # --- inputs ------------------------------------------------------------------------------------------------------
 
     def take(self, s: State, hit: Hit, out: Out) -> None:

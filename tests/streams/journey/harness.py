@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -33,6 +34,9 @@ class Kept:
 
     def get(self, name: bytes) -> bytes | None:
         return self.records.get(name)
+
+    def all(self) -> Iterable[bytes]:
+        return self.records
 
 
 class Followed:

@@ -176,11 +176,13 @@ def validate(
     against: Annotated[Path | None, typer.Option("--against", help="a sample of records: .jsonl or .jsonl.gz")] = None,
     source: Source = "canonical",
     until: Until = None,
+    old: Annotated[Path | None, typer.Option("--from", help="the version before: what becomes of its states")] = None,
 ) -> None:
-    """Check a definition in itself, and against a sample of the data it is meant for."""
+    """Check a definition in itself, against a sample of the data it is meant for, and as the successor of another."""
     from schemas.definition.check import check
     from streams.commands.against import against as hold
     from streams.commands.sizes import sizes
+    from streams.commands.takeover import takeover
 
     found = definition_at(definition)
     warnings = check(found)
@@ -191,6 +193,12 @@ def validate(
     )
     for line in sizes(found):
         console.print(line, highlight=False, soft_wrap=True)
+    if old is not None:
+        told = takeover(definition_at(old), found)
+        for line in told.lines:
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+        if told.refused is not None:
+            raise fail(f"states that are {told.refused}", 1)
     if against is None:
         return
     report = hold(found, records_at(against, "sample"), known_source(source), moment(until))

@@ -133,6 +133,8 @@ class Fold:
                 self._enter(s, named, to, None, now, today, cause, [], out)
                 s.since[m] = since  # under another name it is where it was
         self._run(s, now, today, cause, out)
+        for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes):  # of rules that are new
+            out.changes.append(Change("alert", alert.id, alert, opening))
         if not self._is_account:
             self._tell(s, now, None, None, s.last_id, out)
         s.deadline = self._deadline(s, now, today)

@@ -207,12 +207,12 @@ class Migration:
 
     def _retell(self, s: State, was: State) -> None:
         """What a user's accounts were told last, by the numbers of now; nothing where names changed, so that all is told."""
-        if was.told is None or self._stages or self._risks:
+        stage, reached, risk, *rest = was.told or (0, 0, None)
+        states, risks = self._numbers("stage"), self._numbers("risk")
+        if was.told is None or self._stages or self._risks or (risk is not None and not risks):
             return
-        stage, reached, risk, *rest = was.told
-        states, risks = (self._numbers(machine) for machine in ("stage", "risk"))
-        s.told = [states[stage], _bits(states[n] for n in range(len(states)) if reached >> n & 1)]
-        s.told += [None if risk is None or risks is None else risks[risk], *rest]
+        now = _bits(states[n] for n in range(len(states)) if reached >> n & 1)
+        s.told = [states[stage], now, None if risk is None else risks[risk], *rest]
 
     def _numbers(self, machine: str) -> tuple[int, ...]:
         return next(

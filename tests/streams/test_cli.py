@@ -217,3 +217,30 @@ def test_shadow_prints_volume_first_and_writes_everything_as_json(home: Path) ->
 def test_shadow_refuses_what_it_cannot_read(home: Path) -> None:
     assert journeys("shadow", home / "none.jsonl", "--live", "saas", "--candidate", "saas").exit_code == 2
     assert journeys("shadow", home / "in.jsonl", "--live", "nope", "--candidate", "saas").exit_code == 2
+
+
+NEXT = (
+    tiny.TEXT.replace("at_risk", "silent").replace("within: 28d", "within: 21d")
+    .replace("version: 1", "version: 2\nmigrate: {from: [1], states: {user.risk.at_risk: silent}}")
+)  # fmt: skip
+
+
+def test_validate_from_an_earlier_version_tells_what_becomes_of_its_states(home: Path) -> None:
+    (home / "next.yaml").write_text(NEXT)
+    result = journeys("validate", home / "next.yaml", "--from", home / "tiny.yaml")
+    assert result.exit_code == 0, result.output
+    assert "user.days_28: changed, so it begins empty, and is whole after 21 days" in result.output
+    assert "user.risk: at_risk becomes silent, told as a transition" in result.output
+
+
+def test_validate_from_an_earlier_version_refuses_what_a_worker_would(home: Path) -> None:
+    (home / "next.yaml").write_text(NEXT.replace(", states: {user.risk.at_risk: silent}", ""))
+    result = journeys("validate", home / "next.yaml", "--from", home / "tiny.yaml")
+    assert result.exit_code == 1
+    assert "state user.risk.at_risk is gone: say where it goes" in result.output
+    (home / "same.yaml").write_text(tiny.TEXT.replace("idle >= 14d", "idle >= 15d"))
+    assert (
+        "another file with the same version"
+        in journeys("validate", home / "same.yaml", "--from", home / "tiny.yaml").output
+    )
+    assert "nothing happens" in journeys("validate", home / "tiny.yaml", "--from", home / "tiny.yaml").output

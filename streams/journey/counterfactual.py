@@ -1,0 +1,389 @@
+"""Counterfactuals: the smallest change after which a guard would hold, term by term, and true.
+
+Theory of operation. A guard is read with values put in the place of those that the state has. As long as it does not
+hold, every condition that fails (of an `or`, those of the alternative that asks for least) moves one term of its own to
+the nearest value for which it comes true; then every move is taken back as far as the guard still holds. So what is
+said is enough, and one unit less of any move is not. Where no such values are found, nothing is said.
+
+Terms move one at a time here, and in life together: an event that adds to a count ends a silence as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil, floor, inf, nextafter
+from typing import Any, NamedTuple
+
+from schemas.definition import words
+from schemas.definition.expression import (
+    And,
+    Arith,
+    Compare,
+    Const,
+    CountSignals,
+    Fold,
+    Guard,
+    Known,
+    MeasureRef,
+    Not,
+    Number,
+    Or,
+    Reached,
+    SignalHolds,
+    StateIn,
+    Truth,
+)  # fmt: skip
+from schemas.definition.satisfy import Range, domain, positive, world
+from streams.journey.guards import Guards
+from streams.journey.state import State
+
+ROUNDS = 6
+"""Moving one term can undo another condition; after so many times there is no end to it."""
+
+FAR = 2**43
+"""No count and no wait (ms: 280 years) is looked for beyond it."""
+
+WHOLE = ("count", "distinct", "active_days", "active_weeks", "members")
+"""Kinds of measure whose values are whole numbers: one unit is one."""
+
+Key = Any
+"""What moves: a leaf of an expression, or ("machine", name), ("reached", machine, state), ("signal", name)."""
+
+Values = dict[Key, Any]
+
+
+class Move(NamedTuple):
+    """One term, and what it would have to become, everything else being as it is.
+
+    term  as the definition writes it: core_7, idle, age(stage), count(signals), stage, reached(churn), a signal's name
+    kind  of the measure (count, active_days, latest, …), or duration, machine, reached, signal, signals
+    now   its value; None: unknown. Durations and times in ms
+    to    the value it needs
+    by    to - now, where both are numbers: at least so much, and no unit less (1, or 1 ms)
+    """
+
+    term: str
+    kind: str
+    now: Any
+    to: Any
+    by: float | None
+
+
+class Counterfactual:
+    """One guard, of which it can be asked what would make it hold. `machine`: index of the machine it belongs to."""
+
+    def __init__(self, guards: Guards, guard: Guard, machine: int = 0) -> None:
+        self._guards, self._machine = guards, machine
+        self._entity = guards.terms.entity
+        self._tree = positive(guard)
+        self._world = world(self._entity)
+        self._asks: dict[Key, Callable[[State, int, int], Any]] = {}
+
+    def holds(self, s: State, now: int, today: int, values: Values) -> bool:
+        """Whether the guard holds with these values in the place of the state's own."""
+        return self._true(self._tree, _Look(self, s, now, today, values))
+
+    def moves(self, s: State, now: int, today: int) -> list[Move] | None:
+        """What would have to change; [] where it holds, None where no change of single terms is found."""
+        values = self.values(s, now, today)
+        if values is None:
+            return None
+        look = _Look(self, s, now, today, {})
+        return [self._move(key, look.actual(key), to) for key, to in values.items()]
+
+    def values(self, s: State, now: int, today: int) -> Values | None:
+        """The same as values by term."""
+        look = _Look(self, s, now, today, {})
+        for _ in range(ROUNDS):
+            failing = self._failing(self._tree, look)
+            if not failing:
+                return self._least(look)
+            for atom in failing:
+                if not self._true(atom, look) and not self._solve(atom, look):
+                    return None
+        return None
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def ask(self, key: Key) -> Callable[[State, int, int], Any]:
+        """What the state itself has at a key."""
+        found = self._asks.get(key)
+        if found is None:
+            found = self._asks[key] = self._asking(key)
+        return found
+
+    def _asking(self, key: Key) -> Callable[[State, int, int], Any]:
+        if not isinstance(key, tuple):
+            return self._guards.number(key, self._machine)
+        what, name = key[0], key[1]
+        if what == "signal":
+            bit = [signal.name for signal in self._entity.signals].index(name)
+            return lambda s, now, today: bool(s.signals >> bit & 1)
+        m = next(n for n, machine in enumerate(self._entity.machines) if machine.name == name)
+        states = self._entity.machines[m].states
+        if what == "machine":
+            return lambda s, now, today: states[s.states[m]]
+        bit = states.index(key[2])
+        return lambda s, now, today: bool(s.reached[m] >> bit & 1)
+
+    def _true(self, tree: Guard, look: _Look) -> bool:
+        match tree:
+            case And(items):
+                return all(self._true(item, look) for item in items)
+            case Or(items):
+                return any(self._true(item, look) for item in items)
+            case Compare(op, left, right):
+                return compares(op, _number(left, look), _number(right, look))
+            case Known(measure):
+                return look(MeasureRef(measure)) is not None
+            case Not(Known(measure)):
+                return look(MeasureRef(measure)) is None
+            case Truth(measure):
+                return look(MeasureRef(measure)) is True
+            case Not(Truth(measure)):
+                return look(MeasureRef(measure)) is False
+        key, wanted, negated = _state_of(tree)
+        return (look(key) in wanted) != negated
+
+    def _failing(self, tree: Guard, look: _Look) -> list[Guard]:
+        """The conditions that have to come true, of an `or` those of the alternative that asks for least."""
+        match tree:
+            case And(items):
+                return [atom for item in items for atom in self._failing(item, look)]
+            case Or(items):
+                return min((self._failing(item, look) for item in items), key=_effort)
+        return [] if self._true(tree, look) else [tree]
+
+    # --- solving -----------------------------------------------------------------------------------------------------
+
+    def _solve(self, atom: Guard, look: _Look) -> bool:
+        """Move one term so that a failing condition holds; False where none can."""
+        match atom:
+            case Compare(op, left, right):
+                return any(self._turn(atom, leaf, op, look) for leaf in _leaves(left) + _leaves(right))
+            case Known(measure):
+                return look.put(MeasureRef(measure), look.now)
+            case Not(Known(measure)):
+                return look.put(MeasureRef(measure), None)
+            case Truth(measure):
+                return look.put(MeasureRef(measure), True)
+            case Not(Truth(measure)):
+                return look.put(MeasureRef(measure), False)
+        key, wanted, negated = _state_of(atom)
+        if key[0] == "reached" and negated:
+            return False
+        choices = self._world.machines.get(key[1], ()) if key[0] == "machine" else (True, False)
+        found = [choice for choice in choices if (choice in wanted) != negated]
+        return bool(found) and look.put(key, found[0])
+
+    def _turn(self, atom: Compare, leaf: Key, op: str, look: _Look) -> bool:
+        """Move a leaf to the nearest value for which a comparison holds."""
+        had = look.values.copy()
+        other = atom.right if leaf == atom.left else atom.left
+        if isinstance(other, Const) and isinstance(other.value, str):
+            to: Any = other.value if op == "==" else None if op != "!=" else f"not {other.value}"
+            return leaf in (atom.left, atom.right) and to is not None and look.put(leaf, to)
+        for to in self._nearest(atom, leaf, look):
+            if look.put(leaf, to) and self._true(atom, look):
+                return True
+            look.values = had.copy()
+        return False
+
+    def _nearest(self, atom: Compare, leaf: Key, look: _Look) -> list[float]:
+        """Values of a leaf for which the comparison may hold, the nearest first."""
+        inside, unit = domain(leaf, self._world), self._unit(leaf)
+        start = look(leaf)
+        start = start if isinstance(start, (int, float)) and not isinstance(start, bool) else 0
+        if unit is None:
+            found = _linear(lambda x: self._gap(atom, look.with_(leaf, x)), float(start), atom.op)
+            return [x for x in found if _within(x, inside)]
+        low, high = (x if abs(x) < inf else None for x in inside.ends())
+
+        def holds(x: float) -> bool:
+            return self._true(atom, look.with_(leaf, x))
+
+        ways = [_search(holds, int(start), unit, high), _search(holds, int(start), -unit, low)]
+        return sorted((x for x in ways if x is not None), key=lambda x: abs(x - start))
+
+    def _gap(self, atom: Compare, look: _Look) -> float | None:
+        a, b = _number(atom.left, look), _number(atom.right, look)
+        return a - b if isinstance(a, (int, float)) and isinstance(b, (int, float)) else None
+
+    def _unit(self, leaf: Key) -> int | None:
+        """The smallest step of a leaf; None for one that takes any value."""
+        if isinstance(leaf, MeasureRef):
+            return 1 if self._world.measures[leaf.name].kind in WHOLE else None
+        return 1
+
+    def _least(self, look: _Look) -> Values:
+        """Take every move back as far as the guard still holds."""
+        for key in list(look.values):
+            start, to = look.actual(key), look.values[key]
+            without = {k: v for k, v in look.values.items() if k != key}
+            if self._true(self._tree, replace_values(look, without)):
+                look.values = without
+            elif self._numbers(key, start, to):
+                look.values = {**without, key: self._shrunk(key, int(start), int(to), replace_values(look, without))}
+        return look.values
+
+    def _numbers(self, key: Key, start: Any, to: Any) -> bool:
+        whole = isinstance(start, int) and isinstance(to, int) and not isinstance(start, bool)
+        return not isinstance(key, tuple) and self._unit(key) is not None and whole
+
+    def _shrunk(self, key: Key, start: int, to: int, look: _Look) -> int:
+        """The value nearest to `start` from which one unit less does not do."""
+        far, near = to, start
+        while abs(far - near) > 1:
+            middle = (far + near) // 2 if far > near else -((-far - near) // 2)
+            if self._true(self._tree, look.with_(key, middle)):
+                far = middle
+            else:
+                near = middle
+        return far
+
+    def _move(self, key: Key, now: Any, to: Any) -> Move:
+        numbers = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (now, to))
+        return Move(_term(key), self._kind(key), now, to, to - now if numbers else None)
+
+    def _kind(self, key: Key) -> str:
+        match key:
+            case MeasureRef(name):
+                return self._world.measures[name].kind
+            case CountSignals():
+                return "signals"
+            case tuple():
+                return str(key[0])
+        return "duration"
+
+
+class _Look:
+    """A state's values at an instant, some of them moved."""
+
+    def __init__(self, of: Counterfactual, s: State, now: int, today: int, values: Values) -> None:
+        self._of, self._s, self.now, self._today, self.values = of, s, now, today, values
+
+    def __call__(self, key: Key) -> Any:
+        return self.values[key] if key in self.values else self.actual(key)
+
+    def actual(self, key: Key) -> Any:
+        return self._of.ask(key)(self._s, self.now, self._today)
+
+    def put(self, key: Key, to: Any) -> bool:
+        self.values[key] = to
+        return True
+
+    def with_(self, key: Key, to: Any) -> _Look:
+        return _Look(self._of, self._s, self.now, self._today, {**self.values, key: to})
+
+
+def replace_values(look: _Look, values: Values) -> _Look:
+    """The same look with other moves."""
+    found = look.with_(None, None)
+    found.values = dict(values)
+    return found
+
+
+def _effort(failing: list[Guard]) -> int:
+    """As explanation counts it: nobody makes a measure unknown."""
+    return sum(100 if isinstance(atom, Not) and isinstance(atom.item, Known) else 1 for atom in failing)
+
+
+def compares(op: str, a: Any, b: Any) -> bool:
+    """A comparison that is true; unknown, and text against numbers, is not."""
+    if a is None or b is None or isinstance(a, str) != isinstance(b, str):
+        return op == "!=" and a is not None and b is not None
+    return bool({">=": a >= b, ">": a > b, "<=": a <= b, "<": a < b, "==": a == b, "!=": a != b}[op])
+
+
+def _number(tree: Number, look: _Look) -> Any:
+    match tree:
+        case Const(value):
+            return value
+        case Arith(op, left, right):
+            a, b = (_plain(_number(side, look)) for side in (left, right))
+            if a is None or b is None or (op == "/" and not b):
+                return None
+            return _plain({"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[op]())
+        case Fold(fn, items):
+            found = [_plain(_number(item, look)) for item in items]
+            known = [value for value in found if value is not None]
+            return (min(known) if fn == "min" else max(known)) if len(known) == len(found) else None
+    return look(tree)
+
+
+def _plain(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and abs(value) < 2**62 else None
+
+
+def _leaves(tree: Number) -> list[Key]:
+    """The terms that a value is made of, in order; not its constants, and no score, which nothing moves by itself."""
+    match tree:
+        case Const():
+            return []
+        case Arith(_, left, right):
+            return list(dict.fromkeys(_leaves(left) + _leaves(right)))
+        case Fold(_, items):
+            return list(dict.fromkeys(leaf for item in items for leaf in _leaves(item)))
+    return [tree]
+
+
+def _state_of(atom: Guard) -> tuple[Key, tuple[Any, ...], bool]:
+    """(key, the values for which it holds, whether it is negated) of a condition about states and signals."""
+    negated = isinstance(atom, Not)
+    match atom.item if isinstance(atom, Not) else atom:
+        case StateIn(machine, states):
+            return ("machine", machine), states, negated
+        case Reached(machine, state):
+            return ("reached", machine, state), (True,), negated
+        case SignalHolds(name):
+            return ("signal", name), (True,), negated
+    raise TypeError(f"not an atom: {atom!r}")
+
+
+def _term(key: Key) -> str:
+    if not isinstance(key, tuple):
+        return words.number(key)
+    return f"reached({key[2]})" if key[0] == "reached" else str(key[1])
+
+
+def _within(x: float, inside: Range) -> bool:
+    low, high = inside.ends()
+    return low <= x <= high
+
+
+def _search(holds: Callable[[float], bool], start: int, step: int, end: float | None) -> int | None:
+    """The nearest value in one direction for which something holds, which then holds for a while; None where none is."""
+    reach = 1
+    while reach <= FAR:
+        to = start + step * reach
+        if end is not None and (to - end) * step > 0:
+            to = floor(end) if step > 0 else ceil(end)
+        if holds(to):
+            return _first(holds, start, to, step)
+        if end is not None and to == (floor(end) if step > 0 else ceil(end)):
+            return None
+        reach *= 2
+    return None
+
+
+def _first(holds: Callable[[float], bool], start: int, to: int, step: int) -> int:
+    """By halving: the first value after `start` towards `to` for which it holds."""
+    near, far = 0, abs(to - start)
+    while far - near > 1:
+        middle = (far + near) // 2
+        if holds(start + step * middle):
+            far = middle
+        else:
+            near = middle
+    return start + step * far
+
+
+def _linear(gap: Callable[[float], float | None], start: float, op: str) -> list[float]:
+    """Where a difference that is a straight line in x crosses zero, or lies just on the right side of it."""
+    at, after = gap(start), gap(start + 1)
+    if at is None or after is None or at == after:
+        return []
+    zero = start - at / (after - at)
+    if op in (">=", "<=", "=="):
+        return [zero, nextafter(zero, inf), nextafter(zero, -inf)]
+    return [nextafter(zero, inf), nextafter(zero, -inf), zero + 1e-9, zero - 1e-9]

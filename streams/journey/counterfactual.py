@@ -43,6 +43,9 @@ ROUNDS = 6
 FAR = 2**43
 """No count and no wait (ms: 280 years) is looked for beyond it."""
 
+JUST = 1e-6
+"""How far beyond a bound a value goes that has to be above or below it, and takes any value: less than a cent."""
+
 WHOLE = ("count", "distinct", "active_days", "active_weeks", "members")
 """Kinds of measure whose values are whole numbers: one unit is one."""
 
@@ -193,7 +196,7 @@ class Counterfactual:
         """Values of a leaf for which the comparison may hold, the nearest first."""
         inside, unit = domain(leaf, self._world), self._unit(leaf)
         start = look(leaf)
-        start = start if isinstance(start, (int, float)) and not isinstance(start, bool) else 0
+        start = start if _is_number(start) else 0
         if unit is None:
             found = _linear(lambda x: self._gap(atom, look.with_(leaf, x)), float(start), atom.op)
             return [x for x in found if _within(x, inside)]
@@ -216,7 +219,14 @@ class Counterfactual:
         return 1
 
     def _least(self, look: _Look) -> Values:
-        """Take every move back as far as the guard still holds."""
+        """Take every move back as far as the guard still holds, until none can be: taking one back may free another."""
+        before: Values | None = None
+        while before != look.values:
+            before = dict(look.values)
+            self._less(look)
+        return look.values
+
+    def _less(self, look: _Look) -> None:
         for key in list(look.values):
             start, to = look.actual(key), look.values[key]
             without = {k: v for k, v in look.values.items() if k != key}
@@ -224,7 +234,20 @@ class Counterfactual:
                 look.values = without
             elif self._numbers(key, start, to):
                 look.values = {**without, key: self._shrunk(key, int(start), int(to), replace_values(look, without))}
-        return look.values
+            elif _is_number(to):
+                start = start if _is_number(start) else 0
+                look.values = {**without, key: self._nearer(key, start, to, replace_values(look, without))}
+
+    def _nearer(self, key: Key, start: float, to: float, look: _Look) -> float:
+        """Of a term that takes any value, the nearest one at which some comparison turns and the guard holds."""
+        turns = [
+            x for atom in words.atoms(self._tree) if isinstance(atom, Compare)
+            and key in _leaves(atom.left) + _leaves(atom.right) for x in self._nearest(atom, key, look)
+        ]  # fmt: skip
+        found = (
+            x for x in sorted([*turns, to], key=lambda x: abs(x - start)) if self._true(self._tree, look.with_(key, x))
+        )
+        return next(found, to)
 
     def _numbers(self, key: Key, start: Any, to: Any) -> bool:
         whole = isinstance(start, int) and isinstance(to, int) and not isinstance(start, bool)
@@ -242,8 +265,7 @@ class Counterfactual:
         return far
 
     def _move(self, key: Key, now: Any, to: Any) -> Move:
-        numbers = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (now, to))
-        return Move(_term(key), self._kind(key), now, to, to - now if numbers else None)
+        return Move(_term(key), self._kind(key), now, to, to - now if _is_number(now) and _is_number(to) else None)
 
     def _kind(self, key: Key) -> str:
         match key:
@@ -315,6 +337,10 @@ def _plain(value: Any) -> float | None:
     return value if isinstance(value, (int, float)) and abs(value) < 2**62 else None
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _leaves(tree: Number) -> list[Key]:
     """The terms that a value is made of, in order; not its constants, and no score, which nothing moves by itself."""
     match tree:
@@ -384,6 +410,7 @@ def _linear(gap: Callable[[float], float | None], start: float, op: str) -> list
     if at is None or after is None or at == after:
         return []
     zero = start - at / (after - at)
+    near = max(JUST, abs(zero) * 1e-9)
     if op in (">=", "<=", "=="):
         return [zero, nextafter(zero, inf), nextafter(zero, -inf)]
-    return [nextafter(zero, inf), nextafter(zero, -inf), zero + 1e-9, zero - 1e-9]
+    return [zero + near, zero - near]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from schemas.definition import words
 from schemas.definition.expression import (
@@ -33,6 +34,30 @@ from streams.journey.terms import Ask, named, uses_idle
 Because = list[dict[str, Any]]
 
 
+class Gap(NamedTuple):
+    """A condition that does not hold: `measure op threshold`, and the measure's value now; both sides as published."""
+
+    measure: str
+    op: str
+    threshold: Any
+    value: Any
+    duration: bool
+
+    @property
+    def words(self) -> str:
+        """With the value that there is now: `idle < 1 d (now 14 d)`."""
+        if self.op == "known":
+            return f"{self.measure} is {'known' if self.threshold else 'unknown'}"
+        value, threshold = (span(side) if self.duration else plain(side) for side in (self.value, self.threshold))
+        return f"{self.measure} {self.op} {threshold} (now {value})"
+
+    @property
+    def distance(self) -> float:
+        """How far the value is from the threshold; 0 where they are no numbers."""
+        sides = (self.value, self.threshold)
+        return abs(sides[0] - sides[1]) if all(isinstance(side, (int, float)) for side in sides) else 0.0
+
+
 class Explained:
     """One guard, ready to be explained for any state. `machine` is the index of the machine it belongs to."""
 
@@ -59,19 +84,21 @@ class Explained:
             ids.append(s.last_id)
         return [found for found in dict.fromkeys(ids) if found is not None]
 
-    def missing(self, s: State, now: int, today: int) -> list[str]:
-        """The fewest conditions that would still have to come true, in words with the value now."""
-        return self._gap(self._tree, s, now, today)
+    def missing(self, s: State, now: int, today: int) -> list[Gap]:
+        """The fewest conditions that would still have to come true."""
+        return self._gaps(self._tree, s, now, today)
 
-    def _gap(self, tree: Guard, s: State, now: int, today: int) -> list[str]:
+    def _gaps(self, tree: Guard, s: State, now: int, today: int) -> list[Gap]:
         match tree:
             case And(items):
-                return [words for item in items for words in self._gap(item, s, now, today)]
+                return [gap for item in items for gap in self._gaps(item, s, now, today)]
             case Or(items):
-                return min((self._gap(item, s, now, today) for item in items), key=effort)
+                return least(self._gaps(item, s, now, today) for item in items)
         if self._asks[id(tree)](s, now, today):
             return []
-        return [_phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and is_duration(tree.left))]
+        row = self._row(tree)(s, now, today)
+        duration = isinstance(tree, Compare) and is_duration(tree.left)
+        return [Gap(row["measure"], row["op"], row["threshold"], row["value"], duration)]
 
     def _row(self, atom: Guard) -> Any:
         match atom:
@@ -148,17 +175,25 @@ def _constant(tree: Number) -> bool:
     return isinstance(tree, Const)
 
 
-def _phrase(row: dict[str, Any], duration: bool) -> str:
-    """A condition in words, with the value it has now."""
-    if row["op"] == "known":
-        return f"{row['measure']} is {'known' if row['threshold'] else 'unknown'}"
-    value, threshold = (span(row[side]) if duration else plain(row[side]) for side in ("value", "threshold"))
-    return f"{row['measure']} {row['op']} {threshold} (now {value})"
+def least(alternatives: Iterable[list[Gap]]) -> list[Gap]:
+    """The one that asks for least: the fewest conditions, and about the same measures the nearest."""
+    first, *others = alternatives
+    for other in others:
+        if effort(other) < effort(first) or (effort(other) == effort(first) and _nearer(other, first)):
+            first = other
+    return first
 
 
-def effort(words: list[str]) -> int:
+def _nearer(one: list[Gap], other: list[Gap]) -> bool:
+    sides = [(gap.measure, gap.op) for gap in one], [(gap.measure, gap.op) for gap in other]
+    if sides[0] != sides[1]:
+        return False
+    return sum(gap.distance for gap in one) < sum(gap.distance for gap in other)
+
+
+def effort(gaps: Iterable[Gap]) -> int:
     """How much a list of missing conditions asks for. A measure never becomes unknown again because somebody acts."""
-    return sum(100 if text.endswith("is unknown") else 1 for text in words)
+    return sum(100 if gap.op == "known" and not gap.threshold else 1 for gap in gaps)
 
 
 def span(seconds: float | None) -> str:

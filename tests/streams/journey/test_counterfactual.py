@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -45,6 +46,11 @@ user:
 """
 
 
+NOW = ms(30)
+"""When everything is asked and done."""
+
+
+@cache
 def definition(when: str, more: str = "", hold: str = "", tail: str = "") -> Definition:
     """One rule, `rule`, out of the first state; each measure is moved by events of its own, and none is activity."""
     held = f", hold: {hold}" if hold else ""
@@ -72,7 +78,7 @@ def begun(when: str, *history: tuple[str, float, dict[str, Any]], **given: str) 
 def step(person: Person, name: str = "rule") -> NextStep:
     head = person.entity.head
     assert head is not None
-    return next(s for s in NextSteps(person.logic.fold).of(head, head.now) if s.name == name)
+    return next(s for s in NextSteps(person.logic.fold).of(head, NOW) if s.name == name)
 
 
 def moves(person: Person) -> list[Move] | None:
@@ -97,14 +103,20 @@ def done(person: Person, said: list[Move], less: Move | None = None) -> Person:
             for day in idle[: round(move.by or 0) - short]:
                 person.event("Worked", day)
         elif move.kind == "sum":
-            person.event("Paid", 30, amount=(move.by or 0) - 0.001 * short)
+            person.event("Paid", 30, amount=(move.by or 0) - short * unit(move))
         elif move.kind == "latest":
-            person.event("Rated", 30, **{move.term: move.to - 0.001 * short * (1 if (move.by or 1) > 0 else -1)})
+            person.event("Rated", 30, **{move.term: move.to - short * unit(move)})
         elif move.kind == "flag":
             person.event("On" if move.to else "Off", 30)
         elif move.kind == "first":
             person.event("Hello", 30)
     return person
+
+
+def unit(move: Move) -> float:
+    """Of what takes any value: a thousandth, or all of a change that is smaller."""
+    by = 1.0 if move.by is None else move.by
+    return min(0.001, abs(by)) * (1 if by > 0 else -1)
 
 
 def worked(person: Person, day: int) -> bool:
@@ -149,7 +161,7 @@ _past = st.lists(
 
 
 @given(_guards, _past)
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_what_is_said_makes_it_fire_and_one_unit_less_does_not(when: str, past: list[Any]) -> None:
     person = begun(when, *past)
     assume(person.state() == "first")
@@ -162,7 +174,7 @@ def test_what_is_said_makes_it_fire_and_one_unit_less_does_not(when: str, past: 
             assert done(begun(when, *past), said, move).state() == "first", (when, said, move)
 
 
-@given(st.sampled_from(["idle >= {}h", "in_state >= {}h", "age(stage) > {}h", "age(seen) >= {}h", "idle + 1h >= {}h", "age(flag) >= {}h"]),
+@given(st.sampled_from(["idle >= {}h", "in_state >= {}h", "age(seen) >= {}h", "idle + 1h >= {}h", "age(flag) >= {}h"]),
        st.integers(1, 3_000), st.integers(0, 20 * 24))  # fmt: skip
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_waiting_as_long_as_is_said_makes_it_fire_and_a_millisecond_less_does_not(
@@ -213,7 +225,7 @@ def test_ending_a_silence_takes_one_act() -> None:
         ("n / ever >= 0.5 and n >= 0 and kinds >= 1", [("kinds", "distinct", 0, 1, 1)]),
         ("days >= 29", None),  # of 28
         ("not reached(first)", None),
-        ("n == 0", [("n", "count", 1, 0, -1)]),
+        ("flag and n == 0", [("flag", "flag", False, True, None), ("n", "count", 1, 0, -1)]),
     ],
 )
 def test_the_smallest_change_is_told_term_by_term(when: str, said: list[Any] | None) -> None:
@@ -254,7 +266,7 @@ def clearing(person: Person, name: str) -> NextStep:
     fold, head = person.logic.fold, person.entity.head
     assert head is not None
     alert = next(alert for alert in fold.alerts.rules if alert.rule.name == name)
-    found = NextSteps(fold).clearing(head, alert, head.now)
+    found = NextSteps(fold).clearing(head, alert, NOW)
     assert found is not None
     return found
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.definition import words
 from schemas.definition.expression import Arith, Const, Idle
-from streams.journey.explain import effort, plain, span
+from streams.journey.explain import Gap, effort, plain, span
 from tests.streams.journey.harness import Person, ms
 from tests.streams.journey.small import ruled, small
 
@@ -93,7 +93,15 @@ def test_a_value_has_no_needless_decimals(value: Any, words: str) -> None:
 
 
 def test_a_measure_that_would_have_to_be_forgotten_is_the_greatest_effort() -> None:
-    assert effort(["opened is unknown"]) > effort(["n >= 5 (now 1)", "idle < 1 d (now 9 d)"])
+    some = [Gap("n", ">=", 5, 1, False), Gap("idle", "<", 86_400, 777_600, True)]
+    assert [gap.words for gap in some] == ["n >= 5 (now 1)", "idle < 1 d (now 9 d)"]
+    assert effort([Gap("opened", "known", False, "2023-12-09", False)]) > effort(some)
+
+
+def test_of_two_ways_that_ask_for_the_same_measures_the_nearer_one_is_told() -> None:
+    """Found by the property of counterfactuals: the farther one was told where it stood first."""
+    assert alerted("n >= 5 or n >= 3", "n: {count: any}")["clears_when"] == "n >= 3 (now 1)"
+    assert alerted("n >= 3 or n >= 5", "n: {count: any}")["clears_when"] == "n >= 3 (now 1)"
 
 
 # --- what ends an alert ---

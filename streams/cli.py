@@ -51,7 +51,7 @@ def definition_at(path: Path) -> Definition:
         raise fail(str(problems)) from None
 
 
-def moment(text: str | None) -> int | None:
+def moment(text: str | None, option: str = "--until") -> int | None:
     """A time given on the command line, ms."""
     from schemas.time import parse_time
 
@@ -59,7 +59,7 @@ def moment(text: str | None) -> int | None:
         return None
     at = parse_time(float(text) if text.replace(".", "", 1).isdecimal() else text)
     if at is None:
-        raise fail(f"--until {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
+        raise fail(f"{option} {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
     return at
 
 
@@ -163,11 +163,12 @@ def explain(
     directory: Annotated[
         Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of ClickHouse")
     ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="as of this time (RFC 3339 or epoch seconds), not now")] = None,
 ) -> None:
-    """Tell an entity's journey: each step, the rule, the values and the events behind it."""
+    """Tell an entity's journey: each step, the rule, the values and the events behind it, and what would be next."""
     from streams.commands.explain import explain_entity
 
-    raise typer.Exit(explain_entity(entity, settings, directory, console))
+    raise typer.Exit(explain_entity(entity, settings, directory, console, moment(at, "--at")))
 
 
 @app.command()

@@ -17,7 +17,7 @@ class NextStep(NamedTuple):
 
     moves    the smallest change that makes its condition hold; [] where it holds and waits for its `hold` to pass; None
              where no change of single terms does
-    hold     how long it must hold then, ms
+    hold     how long it must hold then, ms; `left` of that, where it holds already
     signals  where the number of signals has to fall: what would end each that holds
     instead  an earlier transition whose condition would hold as well, and which would win
     """
@@ -28,6 +28,7 @@ class NextStep(NamedTuple):
     name: str
     moves: list[Move] | None
     hold: int
+    left: int | None
     signals: tuple[tuple[str, list[Move] | None], ...]
     instead: str | None
 
@@ -53,7 +54,7 @@ class NextSteps:
         if alert.machine is None:
             name = next(signal.name for signal in self._fold.signals if signal.bit == alert.state)
             moves = self._of_signal(name).moves(s, now, self._fold.calendar.day(now))
-            return NextStep("signals", name, "", alert.rule.name, moves, 0, (), None)
+            return NextStep("signals", name, "", alert.rule.name, moves, 0, None, (), None)
         machine = self._fold.machines[alert.machine]
         ways = [self._step(s, now, machine, rule, n) for n, rule in enumerate(machine.leaving[alert.state])]
         known = [way for way in ways if way.moves is not None]
@@ -71,7 +72,7 @@ class NextSteps:
         states = machine.states
         return NextStep(
             machine.name, states[s.states[number]], states[rule.to], rule.rule.name, moves, rule.hold,
-            self._stops(s, now, moves), instead,
+            rule.hold - (now - s.holds[rule.key]) if moves == [] and rule.key in s.holds else None, self._stops(s, now, moves), instead,
         )  # fmt: skip
 
     def _stops(self, s: State, now: int, moves: list[Move] | None) -> tuple[tuple[str, list[Move] | None], ...]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.deadletter import DeadLetter
+from schemas.definition.parse import load
 from streams.delivery.contracts import Output
 from streams.replay import CHUNK, Replay, Replayed, Unreadable, lines_of, replay_to
 from tests.streams.commands import tiny
@@ -54,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     """The files of a folder, without how long the replay took."""
     found = {name: (folder / name).read_bytes() for name in FILES}
     told = orjson.loads(found["summary.json"])
-    del told["seconds"], told["events_per_second"]
+    del told["seconds"], told["events_per_second"], told["input"]
     return {**found, "summary.json": orjson.dumps(told)}
 
 
@@ -187,3 +188,11 @@ def test_a_packed_file_that_is_none_or_is_cut_off_says_so(tmp_path: Path, data: 
     path.write_bytes(data)
     with pytest.raises(Unreadable, match=r"in\.jsonl\.gz cannot be read"):
         list(lines_of(path))
+
+
+def test_a_folder_holds_what_it_takes_to_fold_an_entity_again(tmp_path: Path) -> None:
+    source = tiny.write(tmp_path / "in.jsonl", crowd(1))
+    out = run(tmp_path, source, "a")
+    told = orjson.loads((out / "summary.json").read_bytes())
+    assert (told["input"], told["source"]) == (str(source.resolve()), "canonical")
+    assert load(out / "definition.yaml").digest == tiny.definition().digest

@@ -273,6 +273,21 @@ def replay(
 
 
 @app.command()
+def diagram(
+    definition: DefinitionPath,
+    out: Annotated[Path | None, typer.Option("--out", help="write here instead of printing")] = None,
+) -> None:
+    """Draw a definition's machines as Mermaid state diagrams, with the rules behind the arrows."""
+    from streams.commands.diagram import page
+
+    text = page(definition_at(definition), str(definition))
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text)
+
+
+@app.command()
 def shadow(
     input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
     live: Annotated[Path, typer.Option("--live", help="the definition in force: YAML file, or saas, or community")],

@@ -8,6 +8,7 @@ wait for their time, and a further account of one user (`A_MEMBERSHIP`).
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,6 +30,9 @@ TEXT = 36
 NOW = 1_999_999_999_999
 TODAY = NOW // DAY
 A_MEMBERSHIP = TEXT + len('"":20000,')
+
+
+_FIELDS = [field.name for field in fields(Alert)]
 
 
 class Bound(NamedTuple):
@@ -89,7 +93,7 @@ def _alerts(fold: Fold, s: State) -> dict[str, list[Any]]:
         opened[2], opened[3] = NOW, "0" * 32
         record = Alert(*opened[4])
         record.because += [row for rule in _ways_in(fold, alert) for row in rule.explained.because(s, NOW, TODAY)]
-        opened[4] = [getattr(record, name) for name in Alert.__slots__]
+        opened[4] = [getattr(record, name) for name in _FIELDS]
         kept[alert.rule.name] = opened
     s.states = states
     return kept

@@ -119,8 +119,13 @@ class Fold:
 
     # --- versions ----------------------------------------------------------------------------------------------------
 
-    def adopt(self, s: State, names: list[str | None], now: int, cause: dict[str, Any], out: Out) -> None:
-        """Take over a state that another definition kept. `names`: of its states there; None: the machine is new here."""
+    def adopt(
+        self, s: State, names: list[str | None], closed: list[tuple[Alert, Alert]], now: int, cause: dict[str, Any], out: Out
+    ) -> None:  # fmt: skip
+        """Take over a state that another definition kept. `names`: of its states there; None: the machine is new here.
+
+        `closed`: alerts that are no more, (the record that resolves one, the one that opened it).
+        """
         today = self.calendar.day(now)
         for machine, was in zip(self.machines, names, strict=True):
             m = machine.number
@@ -133,7 +138,8 @@ class Fold:
                 self._enter(s, named, to, None, now, today, cause, [], out)
                 s.since[m] = since  # under another name it is where it was
         self._run(s, now, today, cause, out)
-        for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes):  # of rules that are new
+        opened = self.alerts.update(s, now, today, out.entity, out.changes)  # of rules that are new
+        for alert, opening in [*closed, *opened]:
             out.changes.append(Change("alert", alert.id, alert, opening))
         if not self._is_account:
             self._tell(s, now, None, None, s.last_id, out)

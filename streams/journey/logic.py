@@ -77,13 +77,15 @@ class Journeys:
     ) -> TakenOver:
         """An entity that an earlier definition kept; what it had still to say comes first."""
         taken = former.take_over(key.decode(), payload, boundary, beside)
-        changes = former.stamped(taken, now) + stamped(taken.after.changes, taken.entity.seqs, self._machines, now)
+        changes = former.stamped(taken, now) + stamped(taken.changes, taken.entity.seqs, self._machines, now)
         outputs = [self._output(change) for change in changes]
         outputs += [self._snapshot(taken.entity, at, body) for at, body in taken.before.days]
-        standing = self._standing(taken.entity, Tally(changes, [], {}))
-        members = taken.before.members | taken.after.members
-        written = [(b"m:" + user.encode(), orjson.dumps(tuple(member))) for user, member in members.items()]
-        return TakenOver(taken.entity, outputs + ([standing] if standing else []), [*written])
+        taken.before.changes[:] = changes
+        standing = self._standing(taken.entity, taken.before)
+        written: list[tuple[bytes, bytes | None]] = [
+            (b"m:" + user.encode(), orjson.dumps(tuple(member))) for user, member in taken.members.items()
+        ]
+        return TakenOver(taken.entity, outputs + ([standing] if standing else []), written)
 
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""

@@ -22,31 +22,8 @@ from streams.journey.fold import Change, Fact, Members, Out
 from streams.journey.migration_plan import Plan, renames, same_events
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
-from streams.journey.state import State
+from streams.journey.state import State, load
 from streams.journey.timeline import Entity, Tally, Timeline, stamped
-
-LAID_OUT = frozenset(
-    {
-        "alerts",
-        "cells",
-        "deadline",
-        "evidence",
-        "holds",
-        "reached",
-        "rollups",
-        "signals",
-        "since",
-        "states",
-        "told",
-        "touch",
-    }
-)
-"""Of a state: what is kept by number, or follows from the definition. All else means the same under any."""
-
-FOLDED = frozenset(
-    {"asleep", "head", "mark", "overlay", "pending", "recent", "said", "said_at", "seqs", "settled", "settled_to"}
-)
-"""Of an entity, likewise."""
 
 
 class Side(NamedTuple):
@@ -62,12 +39,18 @@ class Side(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """An entity as the new definition keeps it. `before`: what the old one still had to say, `after`: what changed."""
+    """An entity as the new definition keeps it, and as the old one did.
+
+    before   what the old one still had to say
+    changes  what is told of the change
+    members  records of members to write beside the account
+    """
 
     entity: Entity
     was: Entity
     before: Tally
-    after: Tally
+    changes: list[Change]
+    members: dict[str, Member]
 
 
 class Migration:
@@ -91,18 +74,17 @@ class Migration:
             boundary -= self._old.definition.clock.disorder  # so long do its inputs wait
         was = old.load(key, payload)
         before = old.advance(was, [], boundary, members)
-        before.members.update(was.overlay)
-        entity, after = self._entity(was), Tally([], [], {})
-        head = was.head
+        written = before.members | was.overlay
+        entity, head, changes = self._entity(was), was.head, list[Change]()
         if head is not None and head.begun >= 0:
-            entity.head = self._state(head, _all_members(beside, before.members), after.members)
             at = max(head.now, boundary)
+            entity.head = self._state(head, _all_members(beside, written), written)
             if head.ended < 0:
                 before.changes.extend(self._drop(was, head, at))
-                after.changes.extend(self._begin(entity, head, at))
+                changes += self._begin(entity, entity.head, head, at)
             entity.settled, entity.settled_to = entity.head.dump(), max(at, was.settled_to)
             old.mark_seen(entity, was.recent)
-        return Taken(entity, was, before, after)
+        return Taken(entity, was, before, changes, written)
 
     def stamped(self, taken: Taken, now: int) -> list[Change]:
         """What the old definition still had to say, with its place in the log; the new one goes on counting there."""
@@ -117,24 +99,25 @@ class Migration:
     # --- what is kept ------------------------------------------------------------------------------------------------
 
     def _entity(self, was: Entity) -> Entity:
-        entity = Entity(was.key, len(self._plan.machines))
-        for name in set(Entity.__slots__) - FOLDED:
-            setattr(entity, name, getattr(was, name))
+        """What means the same under any definition is as it was; the rest is put in place by the caller."""
+        entity = self._new.timeline.load(was.key, was.dump())
+        entity.settled, entity.recent, entity.asleep = b"", [], None
         entity.seqs = self._seqs(was)
         entity.pending = [self._input(item) for item in was.pending]
+        entity.said_at, entity.said = -1, 0
         return entity
 
     def _state(self, was: State, members: dict[str, Member], written: dict[str, Member]) -> State:
-        plan, s = self._plan, self._new.timeline.fold.fresh()
-        for name in set(State.__slots__) - LAID_OUT:
-            setattr(s, name, getattr(was, name))
+        """By number is kept what the definition lays out; all else is as it was."""
+        plan, fresh, s = self._plan, self._new.timeline.fold.fresh(), load(was.dump())
+        s.states, s.since, s.reached, s.rollups = fresh.states, fresh.since, fresh.reached, fresh.rollups
+        s.holds, s.signals, s.told = {}, 0, None
         s.cells = [None if n is None else was.cells[n] for n in plan.measures]
         s.evidence = [None if n is None else was.evidence[n] for n in plan.measures]
         for m, (old, states) in enumerate(plan.machines):
             if old is not None:
                 s.states[m], s.since[m] = states[was.states[old]], was.since[old]
                 s.reached[m] = _bits(states[n] for n in range(len(states)) if was.reached[old] >> n & 1)
-        s.alerts = {name: list(kept) for name, kept in was.alerts.items()}
         self._recount(s, members, written)
         return s
 
@@ -177,19 +160,17 @@ class Migration:
         self._old.timeline.fold.leave(head, self._plan.dropped, at, self._cause, out)
         return _migrated(out.changes)
 
-    def _begin(self, entity: Entity, was: State, at: int) -> Iterator[Change]:
+    def _begin(self, entity: Entity, s: State, was: State, at: int) -> Iterator[Change]:
         """States under other names, machines that are new, and what the new rules make of it all at once."""
-        s, fold, out = entity.head, self._new.timeline.fold, Out(entity.key)
-        assert s is not None, "it has begun"
+        fold, out = self._new.timeline.fold, Out(entity.key)
         s.now = at
         machines = self._old.entity.machines
         names = [None if m.old is None else machines[m.old].states[was.states[m.old]] for m in self._plan.machines]
-        out.changes += self._closed(s, at)
         self._retell(s, was)
-        fold.adopt(s, names, at, self._cause, out)
+        fold.adopt(s, names, list(self._closed(s, at)), at, self._cause, out)
         return _migrated(out.changes)
 
-    def _closed(self, s: State, at: int) -> Iterator[Change]:
+    def _closed(self, s: State, at: int) -> Iterator[tuple[Alert, Alert]]:
         """Alerts of rules that are no more resolve."""
         known = {alert.rule.name for alert in self._new.timeline.fold.alerts.rules}
         definition = self._new.definition
@@ -203,7 +184,7 @@ class Migration:
                 definition=definition.name, version=definition.version,
             )  # fmt: skip
             record.id = alert_id(record)
-            yield Change("alert", record.id, record, opening)
+            yield record, opening
 
     def _retell(self, s: State, was: State) -> None:
         """What a user's accounts were told last, by the numbers of now; nothing where names changed, so that all is told."""

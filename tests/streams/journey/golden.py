@@ -17,6 +17,9 @@ from tests.streams.journey.harness import Customer, Followed, Person
 
 DATA = Path(__file__).parent / "data"
 
+FIELDS = [name for name in dir(State) if not name.startswith("_") and not callable(getattr(State, name))]
+"""Of a state, compiled or not."""
+
 DERIVED = ("deadline", "touch")
 """Computed when they are needed, and not written down."""
 
@@ -60,7 +63,7 @@ def account() -> Customer:
 
 def fields(state: State) -> dict[str, Any]:
     """What a state holds, as JSON reads it back."""
-    kept = {name: getattr(state, name) for name in State.__slots__ if name not in DERIVED}
+    kept = {name: getattr(state, name) for name in FIELDS if name not in DERIVED}
     found: dict[str, Any] = orjson.loads(orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS))
     return found
 

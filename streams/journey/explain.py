@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import fsum
 from typing import Any, NamedTuple
 
 from schemas.definition import words
@@ -188,7 +189,7 @@ def _nearer(one: list[Gap], other: list[Gap]) -> bool:
     sides = [(gap.measure, gap.op) for gap in one], [(gap.measure, gap.op) for gap in other]
     if sides[0] != sides[1]:
         return False
-    return sum(gap.distance for gap in one) < sum(gap.distance for gap in other)
+    return fsum(gap.distance for gap in one) < fsum(gap.distance for gap in other)
 
 
 def effort(gaps: Iterable[Gap]) -> int:

@@ -29,6 +29,7 @@ def show(found: Compared, console: Console, most: int) -> None:
     console.print(
         f"Journeys that part, by the first step that differs: {len(found.partings):,}", style="bold", highlight=False
     )
+    console.print(_reasons(found, most))
     console.print(_partings(found, most))
 
 
@@ -72,6 +73,15 @@ def _elsewhere(found: Compared, most: int) -> Table:
     for one in found.elsewhere[:most]:
         table.add_row(one.kind, one.entity, one.machine, one.live or "-", one.candidate or "-")
     return _cut(table, len(found.elsewhere), most)
+
+
+def _reasons(found: Compared, most: int) -> Table:
+    """Why they part, the most frequent reason first."""
+    table = Table("entities", "", "why", box=None)
+    counted = Counter((f"{one.kind}.{one.machine}", "; ".join(one.why)) for one in found.partings)
+    for (where, why), n in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]:
+        table.add_row(f"{n:,}", where, why)
+    return _cut(table, len(counted), most)
 
 
 def _partings(found: Compared, most: int) -> Table:

@@ -8,10 +8,12 @@ import orjson
 import pytest
 
 from schemas.definition.model import Definition
-from schemas.definition.parse import parse
+from schemas.definition.parse import load, parse
 from streams.delivery.contracts import Record, UnknownDefinition
 from streams.delivery.settings import TaskSettings
 from streams.journey.users import UsersLogic
+from streams.settings import SHIPPED, Settings
+from streams.topology import graph_of
 from tests.streams.commands import tiny
 from tests.streams.delivery.harness import STILL, Driven
 
@@ -79,3 +81,8 @@ def test_a_worker_that_does_not_know_how_refuses_and_says_where_it_stands(text: 
     before.do(before.task.drain(before.now))
     with pytest.raises(UnknownDefinition, match=r"users, partition 0, is kept under tiny version 1 \(digest"):
         driven(parse(text), before.log, 2)
+
+
+def test_a_worker_keeps_the_text_of_its_definition_beside_its_states() -> None:
+    found = graph_of(Settings(definition="saas"), load(SHIPPED / "saas.yaml")).task
+    assert parse(found.text.decode()).digest == found.definition

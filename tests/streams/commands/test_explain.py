@@ -290,3 +290,23 @@ def test_clickhouse_has_the_events_of_users_and_of_accounts_with_their_members(c
     assert journey.events(client, "account", "acme") == [found[0], *bare, *found[2:]]
     assert journey.events(client, "user", "x' OR '1'='1") == []
     assert journey.newest_event(client) == found[3].at
+
+
+def test_from_clickhouse_the_same_is_told_as_from_the_folder(
+    folder: Path, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the settings, as the command does it: the story, and what would be next, from the events on record."""
+    for line in tiny.lines(tiny.ada()):
+        for event in canonical.decode(line):
+            assert isinstance(event, Event)
+            ClickHouseWriter(client).write("events", [event_row(event).values])
+    (tmp_path / "tiny.yaml").write_text(tiny.TEXT)
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'definition = "{tmp_path}/tiny.yaml"\n')
+    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    monkeypatch.setattr(client, "close", lambda: None)
+    for entity, at in (("ada", "2024-01-20T00:00:00Z"), ("acme", "2024-01-20T00:00:00Z"), ("bob", None)):
+        out = io.StringIO()
+        assert explain_entity(entity, settings, None, Console(file=out, width=200), parse_time(at) if at else None) == 0
+        assert out.getvalue() == as_of(entity, folder, at)[1]
+        assert "\nnext (as of" in out.getvalue()

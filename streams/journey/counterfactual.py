@@ -17,25 +17,20 @@ from typing import Any, NamedTuple
 from schemas.definition import words
 from schemas.definition.expression import (
     And,
-    Arith,
     Compare,
     Const,
     CountSignals,
-    Fold,
     Guard,
     Known,
     MeasureRef,
     Not,
-    Number,
     Or,
-    Reached,
-    SignalHolds,
-    StateIn,
     Truth,
 )  # fmt: skip
 from schemas.definition.satisfy import Range, domain, positive, world
 from streams.journey.guards import Guards
 from streams.journey.state import State
+from streams.journey.supposed import Key, Reading, Supposed, Values, is_number, leaves, number, state_of, term, true
 
 ROUNDS = 6
 """Moving one term can undo another condition; after so many times there is no end to it."""
@@ -48,11 +43,6 @@ JUST = 1e-6
 
 WHOLE = ("count", "distinct", "active_days", "active_weeks", "members")
 """Kinds of measure whose values are whole numbers: one unit is one."""
-
-Key = Any
-"""What moves: a leaf of an expression, or ("machine", name), ("reached", machine, state), ("signal", name)."""
-
-Values = dict[Key, Any]
 
 
 class Move(NamedTuple):
@@ -76,94 +66,50 @@ class Counterfactual:
     """One guard, of which it can be asked what would make it hold. `machine`: index of the machine it belongs to."""
 
     def __init__(self, guards: Guards, guard: Guard, machine: int = 0) -> None:
-        self._guards, self._machine = guards, machine
-        self._entity = guards.terms.entity
+        self._reading = Reading(guards, machine)
         self._tree = positive(guard)
-        self._world = world(self._entity)
-        self._asks: dict[Key, Callable[[State, int, int], Any]] = {}
+        self._world = world(guards.terms.entity)
 
     def holds(self, s: State, now: int, today: int, values: Values) -> bool:
         """Whether the guard holds with these values in the place of the state's own."""
-        return self._true(self._tree, _Look(self, s, now, today, values))
+        return true(self._tree, Supposed(self._reading, s, now, today, values))
 
     def moves(self, s: State, now: int, today: int) -> list[Move] | None:
         """What would have to change; [] where it holds, None where no change of single terms is found."""
         values = self.values(s, now, today)
         if values is None:
             return None
-        look = _Look(self, s, now, today, {})
+        look = Supposed(self._reading, s, now, today, {})
         return [self._move(key, look.actual(key), to) for key, to in values.items()]
 
     def values(self, s: State, now: int, today: int) -> Values | None:
         """The same as values by term."""
-        look = _Look(self, s, now, today, {})
+        look = Supposed(self._reading, s, now, today, {})
         for _ in range(ROUNDS):
             failing = self._failing(self._tree, look)
             if not failing:
                 return self._least(look)
             for atom in failing:
-                if not self._true(atom, look) and not self._solve(atom, look):
+                if not true(atom, look) and not self._solve(atom, look):
                     return None
         return None
 
-    # --- reading -----------------------------------------------------------------------------------------------------
-
-    def ask(self, key: Key) -> Callable[[State, int, int], Any]:
-        """What the state itself has at a key."""
-        found = self._asks.get(key)
-        if found is None:
-            found = self._asks[key] = self._asking(key)
-        return found
-
-    def _asking(self, key: Key) -> Callable[[State, int, int], Any]:
-        if not isinstance(key, tuple):
-            return self._guards.number(key, self._machine)
-        what, name = key[0], key[1]
-        if what == "signal":
-            bit = [signal.name for signal in self._entity.signals].index(name)
-            return lambda s, now, today: bool(s.signals >> bit & 1)
-        m = next(n for n, machine in enumerate(self._entity.machines) if machine.name == name)
-        states = self._entity.machines[m].states
-        if what == "machine":
-            return lambda s, now, today: states[s.states[m]]
-        bit = states.index(key[2])
-        return lambda s, now, today: bool(s.reached[m] >> bit & 1)
-
-    def _true(self, tree: Guard, look: _Look) -> bool:
-        match tree:
-            case And(items):
-                return all(self._true(item, look) for item in items)
-            case Or(items):
-                return any(self._true(item, look) for item in items)
-            case Compare(op, left, right):
-                return compares(op, _number(left, look), _number(right, look))
-            case Known(measure):
-                return look(MeasureRef(measure)) is not None
-            case Not(Known(measure)):
-                return look(MeasureRef(measure)) is None
-            case Truth(measure):
-                return look(MeasureRef(measure)) is True
-            case Not(Truth(measure)):
-                return look(MeasureRef(measure)) is False
-        key, wanted, negated = _state_of(tree)
-        return (look(key) in wanted) != negated
-
-    def _failing(self, tree: Guard, look: _Look) -> list[Guard]:
+    def _failing(self, tree: Guard, look: Supposed) -> list[Guard]:
         """The conditions that have to come true, of an `or` those of the alternative that asks for least."""
         match tree:
             case And(items):
                 return [atom for item in items for atom in self._failing(item, look)]
             case Or(items):
                 return min((self._failing(item, look) for item in items), key=_effort)
-        return [] if self._true(tree, look) else [tree]
+        return [] if true(tree, look) else [tree]
 
     # --- solving -----------------------------------------------------------------------------------------------------
 
-    def _solve(self, atom: Guard, look: _Look) -> bool:
+    def _solve(self, atom: Guard, look: Supposed) -> bool:
         """Move one term so that a failing condition holds; False where none can."""
         match atom:
             case Compare(op, left, right):
-                return any(self._turn(atom, leaf, op, look) for leaf in _leaves(left) + _leaves(right))
+                return any(self._turn(atom, leaf, op, look) for leaf in leaves(left) + leaves(right))
             case Known(measure):
                 return look.put(MeasureRef(measure), look.now)
             case Not(Known(measure)):
@@ -172,14 +118,14 @@ class Counterfactual:
                 return look.put(MeasureRef(measure), True)
             case Not(Truth(measure)):
                 return look.put(MeasureRef(measure), False)
-        key, wanted, negated = _state_of(atom)
+        key, wanted, negated = state_of(atom)
         if key[0] == "reached" and negated:
             return False
         choices = self._world.machines.get(key[1], ()) if key[0] == "machine" else (True, False)
         found = [choice for choice in choices if (choice in wanted) != negated]
         return bool(found) and look.put(key, found[0])
 
-    def _turn(self, atom: Compare, leaf: Key, op: str, look: _Look) -> bool:
+    def _turn(self, atom: Compare, leaf: Key, op: str, look: Supposed) -> bool:
         """Move a leaf to the nearest value for which a comparison holds."""
         had = look.values.copy()
         other = atom.right if leaf == atom.left else atom.left
@@ -187,29 +133,29 @@ class Counterfactual:
             to: Any = other.value if op == "==" else None if op != "!=" else f"not {other.value}"
             return leaf in (atom.left, atom.right) and to is not None and look.put(leaf, to)
         for to in self._nearest(atom, leaf, look):
-            if look.put(leaf, to) and self._true(atom, look):
+            if look.put(leaf, to) and true(atom, look):
                 return True
             look.values = had.copy()
         return False
 
-    def _nearest(self, atom: Compare, leaf: Key, look: _Look) -> list[float]:
+    def _nearest(self, atom: Compare, leaf: Key, look: Supposed) -> list[float]:
         """Values of a leaf for which the comparison may hold, the nearest first."""
         inside, unit = domain(leaf, self._world), self._unit(leaf)
         start = look(leaf)
-        start = start if _is_number(start) else 0
+        start = start if is_number(start) else 0
         if unit is None:
-            found = _linear(lambda x: self._gap(atom, look.with_(leaf, x)), float(start), atom.op)
+            found = _linear(lambda x: self._gap(atom, look.also(leaf, x)), float(start), atom.op)
             return [x for x in found if _within(x, inside)]
         low, high = (x if abs(x) < inf else None for x in inside.ends())
 
         def holds(x: float) -> bool:
-            return self._true(atom, look.with_(leaf, x))
+            return true(atom, look.also(leaf, x))
 
         ways = [_search(holds, int(start), unit, high), _search(holds, int(start), -unit, low)]
         return sorted((x for x in ways if x is not None), key=lambda x: abs(x - start))
 
-    def _gap(self, atom: Compare, look: _Look) -> float | None:
-        a, b = _number(atom.left, look), _number(atom.right, look)
+    def _gap(self, atom: Compare, look: Supposed) -> float | None:
+        a, b = number(atom.left, look), number(atom.right, look)
         return a - b if isinstance(a, (int, float)) and isinstance(b, (int, float)) else None
 
     def _unit(self, leaf: Key) -> int | None:
@@ -218,7 +164,7 @@ class Counterfactual:
             return 1 if self._world.measures[leaf.name].kind in WHOLE else None
         return 1
 
-    def _least(self, look: _Look) -> Values:
+    def _least(self, look: Supposed) -> Values:
         """Take every move back as far as the guard still holds, until none can be: taking one back may free another."""
         before: Values | None = None
         while before != look.values:
@@ -226,46 +172,44 @@ class Counterfactual:
             self._less(look)
         return look.values
 
-    def _less(self, look: _Look) -> None:
+    def _less(self, look: Supposed) -> None:
         for key in list(look.values):
             start, to = look.actual(key), look.values[key]
             without = {k: v for k, v in look.values.items() if k != key}
-            if self._true(self._tree, replace_values(look, without)):
+            if true(self._tree, look.only(without)):
                 look.values = without
             elif self._numbers(key, start, to):
-                look.values = {**without, key: self._shrunk(key, int(start), int(to), replace_values(look, without))}
-            elif _is_number(to):
-                start = start if _is_number(start) else 0
-                look.values = {**without, key: self._nearer(key, start, to, replace_values(look, without))}
+                look.values = {**without, key: self._shrunk(key, int(start), int(to), look.only(without))}
+            elif is_number(to):
+                start = start if is_number(start) else 0
+                look.values = {**without, key: self._nearer(key, start, to, look.only(without))}
 
-    def _nearer(self, key: Key, start: float, to: float, look: _Look) -> float:
+    def _nearer(self, key: Key, start: float, to: float, look: Supposed) -> float:
         """Of a term that takes any value, the nearest one at which some comparison turns and the guard holds."""
         turns = [
             x for atom in words.atoms(self._tree) if isinstance(atom, Compare)
-            and key in _leaves(atom.left) + _leaves(atom.right) for x in self._nearest(atom, key, look)
+            and key in leaves(atom.left) + leaves(atom.right) for x in self._nearest(atom, key, look)
         ]  # fmt: skip
-        found = (
-            x for x in sorted([*turns, to], key=lambda x: abs(x - start)) if self._true(self._tree, look.with_(key, x))
-        )
+        found = (x for x in sorted([*turns, to], key=lambda x: abs(x - start)) if true(self._tree, look.also(key, x)))
         return next(found, to)
 
     def _numbers(self, key: Key, start: Any, to: Any) -> bool:
         whole = isinstance(start, int) and isinstance(to, int) and not isinstance(start, bool)
         return not isinstance(key, tuple) and self._unit(key) is not None and whole
 
-    def _shrunk(self, key: Key, start: int, to: int, look: _Look) -> int:
+    def _shrunk(self, key: Key, start: int, to: int, look: Supposed) -> int:
         """The value nearest to `start` from which one unit less does not do."""
         far, near = to, start
         while abs(far - near) > 1:
             middle = (far + near) // 2 if far > near else -((-far - near) // 2)
-            if self._true(self._tree, look.with_(key, middle)):
+            if true(self._tree, look.also(key, middle)):
                 far = middle
             else:
                 near = middle
         return far
 
     def _move(self, key: Key, now: Any, to: Any) -> Move:
-        return Move(_term(key), self._kind(key), now, to, to - now if _is_number(now) and _is_number(to) else None)
+        return Move(term(key), self._kind(key), now, to, to - now if is_number(now) and is_number(to) else None)
 
     def _kind(self, key: Key) -> str:
         match key:
@@ -278,98 +222,9 @@ class Counterfactual:
         return "duration"
 
 
-class _Look:
-    """A state's values at an instant, some of them moved."""
-
-    def __init__(self, of: Counterfactual, s: State, now: int, today: int, values: Values) -> None:
-        self._of, self._s, self.now, self._today, self.values = of, s, now, today, values
-
-    def __call__(self, key: Key) -> Any:
-        return self.values[key] if key in self.values else self.actual(key)
-
-    def actual(self, key: Key) -> Any:
-        return self._of.ask(key)(self._s, self.now, self._today)
-
-    def put(self, key: Key, to: Any) -> bool:
-        self.values[key] = to
-        return True
-
-    def with_(self, key: Key, to: Any) -> _Look:
-        return _Look(self._of, self._s, self.now, self._today, {**self.values, key: to})
-
-
-def replace_values(look: _Look, values: Values) -> _Look:
-    """The same look with other moves."""
-    found = look.with_(None, None)
-    found.values = dict(values)
-    return found
-
-
 def _effort(failing: list[Guard]) -> int:
     """As explanation counts it: nobody makes a measure unknown."""
     return sum(100 if isinstance(atom, Not) and isinstance(atom.item, Known) else 1 for atom in failing)
-
-
-def compares(op: str, a: Any, b: Any) -> bool:
-    """A comparison that is true; unknown, and text against numbers, is not."""
-    if a is None or b is None or isinstance(a, str) != isinstance(b, str):
-        return op == "!=" and a is not None and b is not None
-    return bool({">=": a >= b, ">": a > b, "<=": a <= b, "<": a < b, "==": a == b, "!=": a != b}[op])
-
-
-def _number(tree: Number, look: _Look) -> Any:
-    match tree:
-        case Const(value):
-            return value
-        case Arith(op, left, right):
-            a, b = (_plain(_number(side, look)) for side in (left, right))
-            if a is None or b is None or (op == "/" and not b):
-                return None
-            return _plain({"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[op]())
-        case Fold(fn, items):
-            found = [_plain(_number(item, look)) for item in items]
-            known = [value for value in found if value is not None]
-            return (min(known) if fn == "min" else max(known)) if len(known) == len(found) else None
-    return look(tree)
-
-
-def _plain(value: Any) -> float | None:
-    return value if isinstance(value, (int, float)) and abs(value) < 2**62 else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _leaves(tree: Number) -> list[Key]:
-    """The terms that a value is made of, in order; not its constants, and no score, which nothing moves by itself."""
-    match tree:
-        case Const():
-            return []
-        case Arith(_, left, right):
-            return list(dict.fromkeys(_leaves(left) + _leaves(right)))
-        case Fold(_, items):
-            return list(dict.fromkeys(leaf for item in items for leaf in _leaves(item)))
-    return [tree]
-
-
-def _state_of(atom: Guard) -> tuple[Key, tuple[Any, ...], bool]:
-    """(key, the values for which it holds, whether it is negated) of a condition about states and signals."""
-    negated = isinstance(atom, Not)
-    match atom.item if isinstance(atom, Not) else atom:
-        case StateIn(machine, states):
-            return ("machine", machine), states, negated
-        case Reached(machine, state):
-            return ("reached", machine, state), (True,), negated
-        case SignalHolds(name):
-            return ("signal", name), (True,), negated
-    raise TypeError(f"not an atom: {atom!r}")
-
-
-def _term(key: Key) -> str:
-    if not isinstance(key, tuple):
-        return words.number(key)
-    return f"reached({key[2]})" if key[0] == "reached" else str(key[1])
 
 
 def _within(x: float, inside: Range) -> bool:

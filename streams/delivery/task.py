@@ -37,9 +37,9 @@ from streams.delivery.inbox import Inbox
 from streams.delivery.inputs import Input, Inputs
 from streams.delivery.origins import Stamp
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
+from streams.delivery.succession import Succession
 from streams.delivery.table import BesideView, Cell, Change, Table
 from streams.delivery.timers import Timers
-from streams.delivery.versions import Versions
 
 __all__ = ["Fenced", "InputTruncated", "Task", "TaskSettings", "UnknownDefinition"]
 
@@ -85,7 +85,8 @@ class Task(Generic[E]):
         self._hops = settings.stamped | settings.heartbeats.keys()
         self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
         self._view = BesideView()
-        self._versions = Versions(settings.definition)
+        where = f"{logic.name}, partition {partition}"
+        self._succession: Succession[E] = Succession(logic, self._table, settings, where)
         self._batch = self._acked = 0
         self._outputs: list[Output] = []
         self._published: dict[bytes, list[tuple[int, Output]]] = {}
@@ -156,7 +157,7 @@ class Task(Generic[E]):
             if header.flags & rec.HAS_OUTBOX:
                 outboxes.append((value, header))
         self._batch = self._acked = batch
-        changelog = self._table.repairs(self.generation) + self._definition_record()
+        changelog = self._table.repairs(self.generation) + self._succession.record(self.generation)
         if added:  # before any record that uses their numbers
             changelog.append([self._partition_record(self._snapshot())])
         return Work(batch, changelog, self._open(outboxes), None)
@@ -183,39 +184,7 @@ class Task(Generic[E]):
             self.watermark = self._saved_watermark = kept["watermark"]
         added = self._inputs.load(kept)
         self._table.inputs = self._inputs.numbers
-        return batch, self._load_versions(kept) or added
-
-    def _load_versions(self, kept: dict[str, Any]) -> bool:
-        """Under which definitions the entities are kept, and what takes those of others over; whether ours is new here."""
-        versions, table = self._versions, self._table
-        used = table.versions()
-        added = versions.load(kept, self.watermark, used)
-        table.version, table.boundary = versions.current, versions.begun
-        for number in used - {versions.current}:
-            former = self._former(versions.of(number))
-            if former is not None:
-                table.formers[number] = former
-        return added
-
-    def _former(self, digest: str) -> Any:
-        text = self._table.definitions.get(digest)
-        try:
-            if text is None:
-                raise UnknownDefinition(
-                    f"kept under definition {digest!r}, whose text its changelog does not hold, and this worker has "
-                    f"{self._settings.definition!r}: start it with the definition that the partition is kept under"
-                )
-            return self._logic.former(text)
-        except UnknownDefinition as problem:
-            raise UnknownDefinition(f"{self._logic.name}, partition {self._partition}, is {problem}") from None
-
-    def _definition_record(self) -> list[list[Change]]:
-        """The definition itself, for those that come after it."""
-        settings = self._settings
-        if not settings.text or settings.definition in self._table.definitions:
-            return []
-        key = rec.definition_key(settings.definition)
-        return [[(key, rec.encode_tagged(self.generation, settings.text))]]
+        return batch, self._succession.load(kept, self.watermark) or added
 
     def check_inputs(self, ends: Mapping[str, int]) -> None:
         """Compare with the end offset of each input topic, after `restored`. Raises InputTruncated."""
@@ -312,7 +281,8 @@ class Task(Generic[E]):
         cell = self._table.cell(key)
         self._view.names = self._table.beside.get(key)
         if cell.former is not None:
-            self._take_over_entity(key, cell, now)
+            self._publish(key, self._succession.take_over(key, cell, now, self._view).outputs)
+            self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
         outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
@@ -331,18 +301,6 @@ class Task(Generic[E]):
         else:  # against the contract; armed again it would fire for ever
             self.counts["timer_stuck", self._logic.name] += 1
         return cell
-
-    def _take_over_entity(self, key: bytes, cell: Cell[E], now: int) -> None:
-        """An entity that another definition kept becomes one of ours, whatever else happens to it now."""
-        assert cell.former is not None
-        former, payload = cell.former
-        taken = self._logic.take_over(former, key, payload, self._versions.begun, now, self._view)
-        cell.entity, cell.former = taken.entity, None
-        if taken.beside:
-            self._table.put_beside(key, cell, taken.beside)
-            self._view.names = self._table.beside.get(key)
-        self._publish(key, taken.outputs)
-        self.counts["taken_over", self._logic.name] += 1
 
     def _publish(self, key: bytes, outputs: list[Output]) -> None:
         """Number the outputs and keep them for the entity's outbox."""
@@ -401,7 +359,7 @@ class Task(Generic[E]):
 
     def _snapshot(self) -> bytes:
         self._saved_watermark = self.watermark
-        kept = {"watermark": self.watermark, **self._versions.dump(), **self._inputs.dump()}
+        kept = {"watermark": self.watermark, **self._succession.dump(), **self._inputs.dump()}
         return orjson.dumps(kept)
 
     # --- time --------------------------------------------------------------------------------------------------------

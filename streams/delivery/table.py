@@ -236,6 +236,18 @@ class Table(Generic[E]):
                 names[name] = value
         return len(cell.pending) >= NAMES_WAITING
 
+    def spill(self, key: bytes, cell: Cell[E], generation: int) -> list[list[Change]]:
+        """Groups with what changed beside an entity, where that is too much for one group with its own record.
+
+        They go before it. None of them may be a deletion.
+        """
+        pending = cell.pending or {}
+        names = list(pending) if len(pending) > NAMES_WAITING else []
+        return [
+            list(self._beside_changes(key, {name: pending.pop(name) for name in names[start : start + NAMES_A_GROUP]}, generation))
+            for start in range(0, len(names), NAMES_A_GROUP)
+        ]  # fmt: skip
+
     def write(
         self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
     ) -> list[Change]:

@@ -91,6 +91,7 @@ class Task(Generic[E]):
         self._outputs: list[Output] = []
         self._published: dict[bytes, list[tuple[int, Output]]] = {}
         self._ends: set[bytes] = set()
+        self._spilled: list[list[Change]] = []  # groups to write before anything else
         self._idle = False  # no input will ever bring anything
         self._announced = NOTHING_YET
         self._told = NOTHING_YET  # the watermark of the last heartbeat
@@ -282,6 +283,7 @@ class Task(Generic[E]):
         self._view.names = self._table.beside.get(key)
         if cell.former is not None:
             self._publish(key, self._succession.take_over(key, cell, now, self._view).outputs)
+            self._spilled += self._table.spill(key, cell, self.generation)
             self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
@@ -314,7 +316,7 @@ class Task(Generic[E]):
             self._outputs.append(output)
 
     def _write_published(self) -> list[list[Change]]:
-        changelog: list[list[Change]] = []
+        changelog, self._spilled = self._spilled, []
         for key, outbox in self._published.items():
             cell = self._table.touched(key)
             if key in self._ends:

@@ -13,7 +13,8 @@ from schemas.sources import canonical
 from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
 from streams.journey.fold import Fact, Members
 from streams.journey.logic import Journeys
-from streams.journey.rollup import Member
+from streams.journey.migration_plan import told_names
+from streams.journey.rollup import Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally
 from streams.journey.users import refused
 
@@ -40,6 +41,7 @@ class AccountsLogic(Journeys):
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition, "account")
         self._disorder = definition.clock.disorder
+        self._names = Names(*told_names(definition))  # of users that an earlier version still tells of
 
     def read(self, record: Record) -> list[Outcome]:
         value = record.value
@@ -59,7 +61,7 @@ class AccountsLogic(Journeys):
         if not facts.valid:
             return Ok(key, Retract(facts.at, facts.id), facts.at)
         member = Member(facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin)
-        return Ok(key, Fact(facts.at, facts.id, facts.user, member, facts.event), facts.at)
+        return Ok(key, Fact(facts.at, facts.id, facts.user, self._names.of(member), facts.event), facts.at)
 
     def _event(self, event: Event) -> Outcome:
         if event.account is None:

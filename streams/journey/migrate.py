@@ -20,7 +20,7 @@ from schemas.definition.model import Definition, EntityDefinition
 from streams.delivery.contracts import Beside
 from streams.journey.fold import Change, Fact, Members, Out
 from streams.journey.migration_plan import Plan, renames, same_events
-from streams.journey.rollup import Member
+from streams.journey.rollup import Member, Names
 from streams.journey.selections import Hit
 from streams.journey.state import State, load
 from streams.journey.timeline import Entity, Tally, Timeline, stamped
@@ -61,11 +61,8 @@ class Migration:
         self._cause = {"definition": new.definition.version}
         same = same_events(old.definition, new.definition)
         self._bits = [(1 << old.selections.index(was), 1 << new.selections.index(now)) for now, was in same.items()]
-        self._stages, self._risks = (self._renames(machine) for machine in ("stage", "risk"))
-
-    def _renames(self, machine: str) -> dict[str, str]:
-        """Of users, whatever the kind here: an account's members are told by the names of their states."""
-        return dict(renames(self._old.definition, self._new.definition, machine))
+        # Of users, whatever the kind here: an account's members are told by the names of their states.
+        self._names = Names(*(renames(old.definition, new.definition, machine) for machine in ("stage", "risk")))
 
     def take_over(self, key: str, payload: bytes, boundary: int, beside: Beside) -> Taken:
         """An entity that the old definition wrote, as of the boundary (ms)."""
@@ -125,23 +122,16 @@ class Migration:
         """An account's rollups, counted again over its members: they may count others now, or by other names."""
         rollups, today = self._new.timeline.fold.terms.rollups, self._new.timeline.fold.calendar.day(s.now)
         for user, member in members.items():
-            now = self._member(member)
+            now = self._names.of(member)
             if now != member:
                 written[user] = now
             if now.life == s.begun:
                 rollups.move(s.rollups, None, now, today)
 
-    def _member(self, member: Member) -> Member:
-        if not self._stages and not self._risks:
-            return member
-        reached = tuple(dict.fromkeys(self._stages.get(stage, stage) for stage in member.reached))
-        risk = None if member.risk is None else self._risks.get(member.risk, member.risk)
-        return member._replace(stage=self._stages.get(member.stage, member.stage), reached=reached, risk=risk)
-
     def _input(self, item: Any) -> Any:
         """An input that still waits. Events of selections that are new did not count for them when it came."""
         if isinstance(item, Fact):
-            return item._replace(member=self._member(item.member))
+            return item._replace(member=self._names.of(item.member))
         if not isinstance(item, Hit):
             return item
         old, new = self._old.timeline.fold.reader, self._new.timeline.fold
@@ -190,7 +180,7 @@ class Migration:
         """What a user's accounts were told last, by the numbers of now; nothing where names changed, so that all is told."""
         stage, reached, risk, *rest = was.told or (0, 0, None)
         states, risks = self._numbers("stage"), self._numbers("risk")
-        if was.told is None or self._stages or self._risks or (risk is not None and not risks):
+        if was.told is None or self._names.stages or self._names.risks or (risk is not None and not risks):
             return
         now = _bits(states[n] for n in range(len(states)) if reached >> n & 1)
         s.told = [states[stage], now, None if risk is None else risks[risk], *rest]

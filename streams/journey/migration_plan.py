@@ -54,6 +54,7 @@ def plan(old: Definition, new: Definition, kind: Kind) -> Plan | None:
     machines = tuple(_machine(kind, numbers.get(m.name), had.machines, m, declared, problems) for m in has.machines)
     dropped = tuple(n for n, m in enumerate(had.machines) if m.name not in {x.name for x in has.machines})
     problems += _undropped(kind, [had.machines[n].name for n in dropped], has, declared)
+    problems += _crossed(kind, had, has, machines)
     measures = tuple(_measure(kind, old, new, had, m, declared) for m in has.measures)
     known = {m.name for m in had.measures}
     begins = tuple(m.name for m, n in zip(has.measures, measures, strict=True) if n is None and m.name in known)
@@ -86,6 +87,23 @@ def _undropped(kind: Kind, gone: list[str], has: EntityDefinition, declared: Mig
     for name in gone:
         if f"{kind}.{name}" not in declared.drop:
             yield f"machine {kind}.{name} is gone: say so, `migrate: {{drop: [{kind}.{name}]}}`, or keep it"
+
+
+def _crossed(
+    kind: Kind, had: EntityDefinition, has: EntityDefinition, machines: tuple[MachinePlan, ...]
+) -> Iterator[str]:
+    """A user's state that takes the old name of another one: what accounts were told of members could mean either."""
+    for machine, (old, states) in zip(has.machines, machines, strict=True):
+        if old is None or kind != "user" or machine.name not in ("stage", "risk"):
+            continue
+        names = had.machines[old].states
+        renamed = {was: machine.states[to] for was, to in zip(names, states, strict=True) if was != machine.states[to]}
+        for was, to in renamed.items():
+            if to in renamed:
+                yield (
+                    f"state {kind}.{machine.name}.{was} becomes {to}, and {to} becomes {renamed[to]}: accounts could not "
+                    "tell which is meant; do it in two versions, or take a new name"
+                )
 
 
 def _measure(
@@ -142,6 +160,16 @@ def renames(old: Definition, new: Definition, machine: str) -> dict[str, str]:
             moves = zip(had[machine].states, step.states, strict=True)
             found |= {was: one.states[to] for was, to in moves if was != one.states[to]}
     return found
+
+
+def told_names(definition: Definition) -> tuple[dict[str, str], dict[str, str]]:
+    """({old name of a user's stage: its name now}, the same of its risk), as `migrate` declares them."""
+    found: dict[str, dict[str, str]] = {"stage": {}, "risk": {}}
+    for path, to in (definition.migrate or NOTHING).states:
+        kind, machine, state = path.split(".")
+        if kind == "user" and machine in found:
+            found[machine][state] = to
+    return found["stage"], found["risk"]
 
 
 # --- whether it may ----------------------------------------------------------------------------------------------------

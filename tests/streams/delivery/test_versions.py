@@ -176,6 +176,26 @@ def test_a_zombies_definition_record_does_no_harm() -> None:
     assert (b"d:a", rec.encode_tagged(10, b"text of a")) in again.log
 
 
+class Crowded(Successor):
+    """Rewrites ten thousand records beside each entity that it takes over."""
+
+    def take_over(self, former: Any, key: bytes, payload: bytes, boundary: int, now: int, beside: Beside) -> TakenOver:
+        taken = super().take_over(former, key, payload, boundary, now, beside)
+        return taken._replace(beside=[(b"m:%d" % n, b"renamed") for n in range(10_000)])
+
+
+def test_a_crowd_beside_an_entity_is_written_in_groups_that_a_broker_takes_before_the_entity_itself() -> None:
+    driven = successor(kept_under_a().log, Crowded(), timer_slice=1)
+    work = driven.task.tick(100, ("direct",))
+    assert work is not None
+    sizes = [sum(len(key) + len(value or b"") for key, value in group) for group in work.changelog]
+    assert max(sizes) < 500_000
+    names = [[key[:2] for key, _ in group] for group in work.changelog]
+    assert [group for group in names if b"e:" in group] == [names[5]]  # after five groups of two thousand
+    driven.append(work)
+    assert sum(value is not None and value.endswith(b"renamed") for _, value in driven.log) == 10_000
+
+
 # --- the numbers ---
 
 

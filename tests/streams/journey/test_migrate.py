@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from schemas.definition.check import check
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
-from streams.delivery.contracts import UnknownDefinition
+from schemas.member import MemberFacts
+from streams.delivery.contracts import Ok, Record, UnknownDefinition
+from streams.journey.accounts import AccountsLogic
 from streams.journey.users import UsersLogic
 from tests.strategies.definitions import EVENTS, WORDS, definition_texts
 from tests.streams.journey.harness import Customer, Followed, Person, ms
@@ -382,6 +384,18 @@ def test_an_input_that_waits_counts_where_its_measure_is_now() -> None:
     assert value(after, "opened", 4) == ms(3)
 
 
+def test_a_fact_that_an_earlier_version_told_is_read_by_the_names_of_now() -> None:
+    """While workers of two versions run side by side, or what was sent before has not been read."""
+    logic = AccountsLogic(NEW_COMPANY)
+    facts = MemberFacts.of(
+        user="bob", account="a1", at=ms(4), stage="second", reached=["first", "second"], risk=None, level="user",
+        admin=False, active_day=None, event=None,
+    )  # fmt: skip
+    (found,) = logic.read(Record("members", 0, 0, 0, b"a1", facts.to_json()))
+    assert isinstance(found, Ok)
+    assert (found.input.member.stage, found.input.member.reached) == ("active", ("first", "active"))
+
+
 def test_users_tell_their_accounts_where_names_changed_and_only_there() -> None:
     told = over(ann(), RENAMED, 3).facts
     assert (told[-1]["stage"], told[-1]["reached"]) == ("active", ["first", "active"])
@@ -438,6 +452,14 @@ def test_a_machine_that_is_gone_and_not_dropped_is_refused() -> None:
     assert "machine user.risk is gone: say so, `migrate: {drop: [user.risk]}`" in refused(
         first(), second("", (TWO, STAGE))
     )
+
+
+def test_a_state_that_takes_the_old_name_of_another_is_refused() -> None:
+    """Accounts could not tell which of the two a member was told to be in."""
+    swapped = second(", states: {user.stage.first: second, user.stage.second: first}", ("known(opened)}", "on}"))
+    said = refused(first(), swapped)
+    assert "state user.stage.first becomes second, and second becomes first" in said
+    assert "do it in two versions" in said
 
 
 def test_a_definition_that_cannot_be_read_any_more_is_refused() -> None:

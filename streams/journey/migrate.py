@@ -73,10 +73,10 @@ class Migration:
         before = old.advance(was, [], boundary, members)
         written = before.members | was.overlay
         entity, head, changes = self._entity(was), was.head, list[Change]()
-        if head is not None and head.begun >= 0:
+        if head is not None:
             at = max(head.now, boundary)
             entity.head = self._state(head, _all_members(beside, written), written)
-            if head.ended < 0:
+            if head.begun >= 0 and head.ended < 0:
                 before.changes.extend(self._drop(was, head, at))
                 changes += self._begin(entity, entity.head, head, at)
             entity.settled, entity.settled_to = entity.head.dump(), max(at, was.settled_to)
@@ -112,7 +112,7 @@ class Migration:
         s.cells = [None if n is None else was.cells[n] for n in plan.measures]
         s.evidence = [None if n is None else was.evidence[n] for n in plan.measures]
         for m, (old, states) in enumerate(plan.machines):
-            if old is not None:
+            if old is not None and was.states[old] >= 0:
                 s.states[m], s.since[m] = states[was.states[old]], was.since[old]
                 s.reached[m] = _bits(states[n] for n in range(len(states)) if was.reached[old] >> n & 1)
         self._recount(s, members, written)
@@ -198,8 +198,8 @@ class Migration:
 
 def _migrated(changes: list[Change]) -> Iterator[Change]:
     for change in changes:
-        if change.kind != "fact":
-            change.record.origin = "migration"  # type: ignore[union-attr]  # facts have none
+        if change.kind in ("transition", "alert"):
+            change.record.origin = "migration"  # type: ignore[union-attr]  # these two have one
         yield change
 
 

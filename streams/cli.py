@@ -51,7 +51,7 @@ def definition_at(path: Path) -> Definition:
         raise fail(str(problems)) from None
 
 
-def moment(text: str | None) -> int | None:
+def moment(text: str | None, option: str = "--until") -> int | None:
     """A time given on the command line, ms."""
     from schemas.time import parse_time
 
@@ -59,7 +59,7 @@ def moment(text: str | None) -> int | None:
         return None
     at = parse_time(float(text) if text.replace(".", "", 1).isdecimal() else text)
     if at is None:
-        raise fail(f"--until {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
+        raise fail(f"{option} {text} is not a time; write 2024-06-30T00:00:00Z or epoch seconds")
     return at
 
 
@@ -163,11 +163,12 @@ def explain(
     directory: Annotated[
         Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of ClickHouse")
     ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="as of this time (RFC 3339 or epoch seconds), not now")] = None,
 ) -> None:
-    """Tell an entity's journey: each step, the rule, the values and the events behind it."""
+    """Tell an entity's journey: each step, the rule, the values and the events behind it, and what would be next."""
     from streams.commands.explain import explain_entity
 
-    raise typer.Exit(explain_entity(entity, settings, directory, console))
+    raise typer.Exit(explain_entity(entity, settings, directory, console, moment(at, "--at")))
 
 
 @app.command()
@@ -176,18 +177,29 @@ def validate(
     against: Annotated[Path | None, typer.Option("--against", help="a sample of records: .jsonl or .jsonl.gz")] = None,
     source: Source = "canonical",
     until: Until = None,
+    old: Annotated[Path | None, typer.Option("--from", help="the version before: what becomes of its states")] = None,
 ) -> None:
-    """Check a definition in itself, and against a sample of the data it is meant for."""
+    """Check a definition in itself, against a sample of the data it is meant for, and as the successor of another."""
     from schemas.definition.check import check
     from streams.commands.against import against as hold
+    from streams.commands.sizes import sizes
+    from streams.commands.takeover import takeover
 
     found = definition_at(definition)
     warnings = check(found)
     for problem in warnings:
-        console.print(str(problem), highlight=False, style="yellow")
+        console.print(problem.text(str(definition)), highlight=False, style="yellow", soft_wrap=True)
     console.print(
         f"{definition}: valid ({found.name} version {found.version}, digest {found.digest[:12]})", highlight=False
     )
+    for line in sizes(found):
+        console.print(line, highlight=False, soft_wrap=True)
+    if old is not None:
+        told = takeover(definition_at(old), found)
+        for line in told.lines:
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+        if told.refused is not None:
+            raise fail(f"states that are {told.refused}", 1)
     if against is None:
         return
     report = hold(found, records_at(against, "sample"), known_source(source), moment(until))
@@ -283,6 +295,51 @@ def backtest(
         run(found, lines, known_source(source), console, json, sweep, to if fit else None)
     except Refused as problem:
         raise fail(str(problem), 1) from None
+
+
+@app.command()
+def diagram(
+    definition: DefinitionPath,
+    out: Annotated[Path | None, typer.Option("--out", help="write here instead of printing")] = None,
+) -> None:
+    """Draw a definition's machines as Mermaid state diagrams, with the rules behind the arrows."""
+    from streams.commands.diagram import page
+
+    text = page(definition_at(definition), str(definition))
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text)
+
+
+@app.command()
+def shadow(
+    input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    live: Annotated[Path, typer.Option("--live", help="the definition in force: YAML file, or saas, or community")],
+    candidate: Annotated[Path, typer.Option("--candidate", help="the one to compare with it")],
+    source: Source = "canonical",
+    until: Until = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write everything here, as JSON")] = None,
+    most: Annotated[int, typer.Option("--most", help="entities to print one by one")] = 20,
+) -> None:
+    """Run two definitions over the same records: whose stage would differ, which steps, and why."""
+    from streams.commands.progress import counting
+    from streams.commands.shadow import as_json, show
+    from streams.replay import Unreadable, lines_of
+    from streams.shadow.compare import shadow as compared
+
+    if not input.is_file():
+        raise fail(f"there is no input {input}")
+    one, other, end = definition_at(live), definition_at(candidate), moment(until)
+    try:
+        with counting(input, errors) as tick:
+            found = compared(one, other, lambda: lines_of(input), known_source(source), end, tick)
+    except Unreadable as problem:
+        raise fail(str(problem)) from None
+    show(found, console, most)
+    if json is not None:
+        json.write_bytes(as_json(found))
+        console.print(f"all of it in {json}", highlight=False)
 
 
 def main() -> None:

@@ -338,7 +338,8 @@ def replay_to(
     finally:
         for file in files.values():
             file.close()
-    told = summary(replay, result)
+    told = {**summary(replay, result), "input": str(path.resolve()), "source": source}
+    (out / "definition.yaml").write_text(definition.text)  # with the input, what it takes to fold an entity again
     (out / "summary.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     return told
 

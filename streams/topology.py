@@ -64,7 +64,9 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         sends=members | {EVENTS},
         publishes=frozenset(PUBLISHED),
         prefix=p,
-        task=TaskSettings(definition=definition.digest, clock=_clock(settings, definition)),
+        task=TaskSettings(
+            definition=definition.digest, text=definition.text.encode(), clock=_clock(settings, definition)
+        ),
         max_skew=definition.clock.max_skew,
         until=settings.clock.until_ms,
         partitioner=partitioner,

@@ -6,9 +6,10 @@ whether such values ever come about only the author knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from schemas.definition import advice
 from schemas.definition.errors import Problem
 from schemas.definition.expression import (
     And,
@@ -26,6 +27,7 @@ from schemas.definition.expression import (
 )  # fmt: skip
 from schemas.definition.model import Definition, EntityDefinition, Machine, Rule
 from schemas.definition.satisfy import World, always, measures_of, together, world
+from schemas.definition.shadows import shadowed
 
 MAX_CYCLE = 4
 """Transitions in one cycle that is looked for; longer ones would need as many guards to hold in one instant."""
@@ -42,21 +44,34 @@ def check(definition: Definition) -> list[Problem]:
 def _entity(entity: EntityDefinition) -> Iterator[Problem]:
     known = world(entity)
     for machine in entity.machines:
-        fires = {id(rule): _can_fire(rule, machine, known) for rule in machine.rules}
-        for rule in machine.rules:
-            yield from _provable(rule, machine, known, fires[id(rule)])
-        yield from _unreachable(machine, [rule for rule in machine.rules if fires[id(rule)]])
-        yield from _cycles(machine, known)
+        yield from _machine(machine, _within(machine, known))
     for signal in entity.signals:
         if together([signal.when], known) is None:
-            yield _warning(signal.span, f"signal {signal.name!r} can never hold")
+            yield _warning(signal.span, f"signal {signal.name!r} can never hold", advice.never(signal.when, known))
         elif always(signal.when, known):
-            yield _warning(signal.span, f"signal {signal.name!r} always holds")
+            yield _warning(signal.span, f"signal {signal.name!r} always holds", advice.always(signal.when))
     for measure in entity.measures:
         for cap in measure.caps:
             if together([cap.when], known) is None:
-                yield _warning(place(cap.when), f"this cap of measure {measure.name!r} can never hold")
+                message = f"this cap of measure {measure.name!r} can never hold"
+                yield _warning(place(cap.when), message, advice.never(cap.when, known))
     yield from _unused_measures(entity)
+
+
+def _within(machine: Machine, known: World) -> World:
+    """The world in which a machine moves: its `only_in` says where the earlier ones are."""
+    return replace(known, machines={**known.machines, **dict(machine.only_in)})
+
+
+def _machine(machine: Machine, known: World) -> Iterator[Problem]:
+    fires = {id(rule): _can_fire(rule, machine, known) for rule in machine.rules}
+    for rule in machine.rules:
+        yield from _provable(rule, machine, known, fires[id(rule)])
+    yield from _unreachable(machine, [rule for rule in machine.rules if fires[id(rule)]])
+    cycles = list(_cycles(machine, known))
+    yield from (problem for problem, _ in cycles)
+    turning = {id(rule) for _, path in cycles for _, rule in path}
+    yield from _never_win(machine, known, lambda rule: fires[id(rule)] and id(rule) not in turning)
 
 
 # --- guards ----------------------------------------------------------------------------------------------------------
@@ -74,10 +89,26 @@ def _inside(known: World, machine: Machine, *states: str) -> World:
 def _provable(rule: Rule, machine: Machine, known: World, fires: bool) -> Iterator[Problem]:
     where = f"transition {rule.name!r} of machine {machine.name!r}"
     if not fires:
-        yield _warning(place(rule.when) or rule.span, f"{where} can never fire: its condition cannot hold")
+        hint = advice.never(rule.when, _inside(known, machine, rule.from_states[0]))
+        yield _warning(place(rule.when) or rule.span, f"{where} can never fire: its condition cannot hold", hint)
     elif all(always(rule.when, _inside(known, machine, state)) for state in rule.from_states):
         message = f"{where} always holds, so {' and '.join(rule.from_states)} is left as soon as it is entered"
-        yield _warning(place(rule.when) or rule.span, message)
+        yield _warning(place(rule.when) or rule.span, message, advice.always(rule.when))
+
+
+def _never_win(machine: Machine, known: World, matters: Callable[[Rule], bool]) -> Iterator[Problem]:
+    """Transitions that an earlier one always wins over. One on a cycle is left out: a state is entered once an instant,
+
+    so there the earlier one may have had its turn.
+    """
+    for rule, winner in shadowed(machine, lambda state: _inside(known, machine, state)):
+        if not matters(rule) or not matters(winner):
+            continue
+        message = (
+            f"transition {rule.name!r} of machine {machine.name!r} can never win: {winner.name!r} stands before it"
+        )
+        hint = f"Put {rule.name!r} before {winner.name!r}, or narrow {winner.name!r}"
+        yield _warning(rule.span, f"{message} and holds whenever it does", hint)
 
 
 def _unreachable(machine: Machine, rules: list[Rule]) -> Iterator[Problem]:
@@ -86,13 +117,14 @@ def _unreachable(machine: Machine, rules: list[Rule]) -> Iterator[Problem]:
         seen |= new
     for state in machine.states:
         if state not in seen:
-            yield _warning(machine.span, f"no way leads to state {state!r} of machine {machine.name!r}")
+            message = f"no way leads to state {state!r} of machine {machine.name!r}"
+            yield _warning(machine.span, message, f"Add a transition with `to: {state}`, or take it out of `states`")
 
 
 # --- cycles ----------------------------------------------------------------------------------------------------------
 
 
-def _cycles(machine: Machine, known: World) -> Iterator[Problem]:
+def _cycles(machine: Machine, known: World) -> Iterator[tuple[Problem, list[tuple[str, Rule]]]]:
     """Ways round that one instant can run through. A rule with `hold` needs time, which breaks the cycle."""
     told: set[frozenset[str]] = set()
     for path in _ways_round(machine):
@@ -104,7 +136,9 @@ def _cycles(machine: Machine, known: World) -> Iterator[Problem]:
         states = " -> ".join([*(state for state, _ in path), path[0][0]])
         shown = ", ".join(f"{term} = {value}" for term, value in example.items())
         message = f"machine {machine.name!r} can run {states} in one instant"
-        yield _warning(path[0][1].span, message + (f", for example with {shown}" if shown else ""))
+        last = path[-1][1].name
+        hint = f"Let {last!r} ask for what the others exclude, or give it a `hold`"
+        yield _warning(path[0][1].span, message + (f", for example with {shown}" if shown else ""), hint), path
 
 
 def _ways_round(machine: Machine) -> Iterator[list[tuple[str, Rule]]]:
@@ -160,7 +194,8 @@ def _unused_selections(definition: Definition, entities: list[EntityDefinition])
         used |= {entity.activity, *(name for m in entity.measures for name in (m.of, *m.sets, *m.clear) if name)}
     for name, selection in definition.selections.items():
         if name not in used:
-            yield _warning(selection.span, f"selection {name!r} is used by no measure, activity or `exclude`")
+            message = f"selection {name!r} is used by no measure, activity or `exclude`"
+            yield _warning(selection.span, message, "Measure it, or delete the line")
 
 
 def _unused_measures(entity: EntityDefinition) -> Iterator[Problem]:
@@ -177,7 +212,8 @@ def _unused_measures(entity: EntityDefinition) -> Iterator[Problem]:
         used |= read_by(signal.when)
     for measure in entity.measures:
         if measure.name not in used and not measure.publish:
-            yield _warning(measure.span, f"measure {measure.name!r} is read by nothing and not published")
+            message = f"measure {measure.name!r} is read by nothing and not published"
+            yield _warning(measure.span, message, "Read it, say `publish: true`, or delete the line")
 
 
 def read_by(guard: Guard) -> set[str]:
@@ -199,7 +235,8 @@ def _shadowed_levels(definition: Definition) -> Iterator[Problem]:
     for level, patterns in definition.levels.patterns if definition.levels else ():
         if catch_all is not None:
             message = f"level {level!r} is never found: the pattern * of {catch_all!r} before it takes every title"
-            yield _warning(definition.levels.span if definition.levels else None, message)
+            hint = f"Put {level!r} before {catch_all!r}"
+            yield _warning(definition.levels.span if definition.levels else None, message, hint)
         elif "*" in patterns:
             catch_all = level
 
@@ -214,5 +251,5 @@ def place(guard: Guard) -> Span | None:
     return guard.span
 
 
-def _warning(span: Span | None, message: str) -> Problem:
-    return Problem(span.line if span else 1, span.column if span else 1, message, None, "warning")
+def _warning(span: Span | None, message: str, hint: str) -> Problem:
+    return Problem(span.line if span else 1, span.column if span else 1, message, hint, "warning")

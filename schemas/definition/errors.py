@@ -19,7 +19,10 @@ class Place(Protocol):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. `suggestion` is what to write instead, as it would stand in the file."""
+    """One thing that is wrong. `suggestion`: of an error, what to write instead, as it would stand in the file; of a
+
+    warning, what to do about it, as a sentence without its full stop.
+    """
 
     line: int
     column: int
@@ -29,9 +32,10 @@ class Problem(NamedTuple):
 
     def text(self, filename: str) -> str:
         """`file:line:col: message. Did you mean ...?`, as compilers print it and editors read it."""
-        word = "warning: " if self.severity == "warning" else ""
-        hint = f". Did you mean {self.suggestion}?" if self.suggestion else ""
-        return f"{filename}:{self.line}:{self.column}: {word}{self.message}{hint}"
+        where = f"{filename}:{self.line}:{self.column}"
+        if self.severity == "warning":
+            return f"{where}: warning: {self.message}" + (f". {self.suggestion}" if self.suggestion else "")
+        return f"{where}: {self.message}" + (f". Did you mean {self.suggestion}?" if self.suggestion else "")
 
 
 class DefinitionErrors(ValueError):

@@ -202,6 +202,25 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrate:
+    """Which earlier definitions' states this one takes over, and what becomes of what it has no more.
+
+    versions  labels of earlier versions of the same definition
+    digests   digests of earlier definitions, or their first digits
+    states    (`user.stage.old`, the state of that machine now)
+    measures  (`user.old`, its name now)
+    drop      machines that are gone: `user.mood`
+    """
+
+    versions: tuple[int, ...]
+    digests: tuple[str, ...] = ()
+    states: tuple[tuple[str, str], ...] = ()
+    measures: tuple[tuple[str, str], ...] = ()
+    drop: tuple[str, ...] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """How time is read."""
 
@@ -229,10 +248,11 @@ class Definition:
     user: EntityDefinition
     account: EntityDefinition | None
     alerts: tuple[AlertRule, ...]
+    migrate: Migrate | None = None
     text: str = field(default="", compare=False, repr=False)
 
 
 __all__ = [
     "AlertRule", "Churn", "Clock", "Compare", "Condition", "Definition", "EntityDefinition", "Forget", "Guard", "Kind", "Levels",
-    "Machine", "Measure", "MemberFilter", "Rule", "ScoreCap", "ScorePart", "Selection", "Signal",
+    "Machine", "Measure", "MemberFilter", "Migrate", "Rule", "ScoreCap", "ScorePart", "Selection", "Signal",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from schemas.definition.errors import DefinitionErrors, Problem, Report, nearest
 from schemas.definition.expressions_parser import Constants
 from schemas.definition.fields import Fields, entries, is_name
 from schemas.definition.measures_parser import Surroundings
+from schemas.definition.migrate_parser import parse_migrate
 from schemas.definition.model import Clock, Definition, Kind
 from schemas.definition.scope import Param
 from schemas.definition.selections_parser import parse_exclude, parse_levels, parse_selections
@@ -22,6 +23,7 @@ KEYS = (
     "language",
     "definition",
     "version",
+    "migrate",
     "clock",
     "params",
     "events",
@@ -79,6 +81,7 @@ def _definition(root: Node, text: str, report: Report) -> Definition | None:
     if account is not None:
         journeys["account"] = parse_entity(account, "account", replace(around, entity="account"), report, constants)
     alerts = parse_alerts(fields.get("alerts"), journeys, report, constants)
+    migrate = parse_migrate(fields.get("migrate"), journeys, report, constants)
     name = fields.text("definition", required=True)
     version = fields.integer("version", 1, 1, 1_000_000_000, required=True)
     clock = _clock(fields, report)
@@ -88,7 +91,8 @@ def _definition(root: Node, text: str, report: Report) -> Definition | None:
     return Definition(
         name=name, version=version, digest="", clock=clock, params={n: p.value for n, p in params.items()},
         selections=selections, exclude=exclude, levels=levels, user=journeys["user"].definition,
-        account=journeys["account"].definition if account is not None else None, alerts=alerts, text=text,
+        account=journeys["account"].definition if account is not None else None, alerts=alerts, migrate=migrate,
+        text=text,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import ceil, floor, inf
 
+from schemas.definition import words
 from schemas.definition.expression import (
     Age,
     And,
@@ -215,9 +216,9 @@ class _Clause:
     def example(self, atoms: Clause) -> dict[str, str] | None:
         if not all(self._take(atom) for atom in atoms) or any(r.empty() for r in self._ranges.values()):
             return None
-        if any(not self._known.get(name, True) for tree in self._ranges for name in measures_of(tree)):
+        if any(not self._known.get(name, True) for tree in self._ranges for name in needs(tree)):
             return None
-        shown = {wording(tree): _value(tree, r.example()) for tree, r in self._ranges.items()}
+        shown = {words.number(tree): _value(tree, r.example()) for tree, r in self._ranges.items()}
         return shown | {key[-1]: "true" if value else "false" for key, value in self._truths.items() if len(key) == 2}
 
     def _take(self, atom: Guard) -> bool:
@@ -265,11 +266,19 @@ class _Clause:
             return not probe.empty()
         if isinstance(left, Const):
             left, right, op = right, left, _MIRROR[op]
+        if not all(self._truth(("measure", name), True) for name in self._flags_aged(left, right)):
+            return False
         left, right = _shifted(left, right)
         if not isinstance(right, Const):
             left, right = Arith("-", left, right), Const(0.0)
         self._ranges.setdefault(left, domain(left, self._world)).take(op, right.value)
         return True
+
+    def _flags_aged(self, *trees: Number) -> list[str]:
+        """Flags whose age is compared: it is unknown while they are not set."""
+        measures = self._world.measures
+        names = (name for tree in trees for name in ages_of(tree))
+        return [name for name in names if name in measures and measures[name].kind == "flag"]
 
 
 def domain(tree: Number, known: World) -> Range:
@@ -357,27 +366,28 @@ def measures_of(tree: Number) -> tuple[str, ...]:
     return ()
 
 
-def wording(tree: Number) -> str:
-    """A term as it would be written."""
+def needs(tree: Number) -> tuple[str, ...]:
+    """What must be known for a value to be known: measures, and `idle`, which is unknown before the first activity."""
     match tree:
-        case MeasureRef(name):
-            return name
-        case Const(value):
-            return f"{value:g}" if isinstance(value, float) else repr(value)
         case Idle():
-            return "idle"
-        case InState():
-            return "in_state"
-        case Age(_, name):
-            return f"age({name})"
-        case Until(name):
-            return f"until({name})"
-        case CountSignals():
-            return "count(signals)"
-        case Fold(fn, items):
-            return f"{fn}({', '.join(wording(item) for item in items)})"
-        case Arith(op, left, right):
-            return f"{wording(left)} {op} {wording(right)}"
+            return ("idle",)
+        case Arith(_, left, right):
+            return (*needs(left), *needs(right))
+        case Fold(_, items):
+            return tuple(name for item in items for name in needs(item))
+    return measures_of(tree)
+
+
+def ages_of(tree: Number) -> tuple[str, ...]:
+    """The measures whose `age` a value needs."""
+    match tree:
+        case Age("measure", name):
+            return (name,)
+        case Arith(_, left, right):
+            return (*ages_of(left), *ages_of(right))
+        case Fold(_, items):
+            return tuple(name for item in items for name in ages_of(item))
+    return ()
 
 
 def _value(tree: Number, value: float | str) -> str:

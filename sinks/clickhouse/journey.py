@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from schemas.event import Event
 from schemas.time import rfc3339
 from sinks.clickhouse.queries import ask
 
@@ -50,6 +51,37 @@ def snapshots(client: Client, entity: str) -> list[Record]:
     return [published(row) for row in rows]
 
 
+def events(client: Client, kind: str, entity: str) -> list[Event]:
+    """The events of a user, or of an account and its members (wherever those were), oldest first."""
+    about = "entity = {entity:String}"
+    if kind == "account":
+        members = "SELECT entity FROM events WHERE account = {entity:String} AND entity != ''"
+        about = f"account = {{entity:String}} OR entity IN ({members})"
+    rows = ask(
+        client,
+        "SELECT event_id AS id, name, type, at, user, anonymous, account, properties, traits, actor, place, received_at, source"
+        f" FROM events FINAL WHERE {about} ORDER BY at, event_id",
+        entity=entity,
+    )
+    return [_event(row) for row in rows]
+
+
+def newest_event(client: Client) -> int | None:
+    """Event time (ms) of the newest event on record: as far as time has come."""
+    (row,) = ask(client, "SELECT maxOrNull(at) AS newest FROM events")
+    return None if row["newest"] is None else _ms(row["newest"])
+
+
+def _event(row: Record) -> Event:
+    times = {name: None if row[name] is None else _ms(row[name]) for name in ("at", "received_at")}
+    said = {name: orjson.loads(row[name]) for name in ("properties", "traits")}
+    return Event(**{**row, **times, **said})
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
 def near(client: Client, entity: str, limit: int = 5) -> list[str]:
     """The ids on record that are spelt most like this one, the nearest first."""
     rows = ask(
@@ -69,5 +101,5 @@ def published(row: Record) -> Record:
 
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
-        return rfc3339(round(value.timestamp() * 1000))
+        return rfc3339(_ms(value))
     return orjson.loads(value) if name in _JSON and isinstance(value, str) else value

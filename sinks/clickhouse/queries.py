@@ -106,6 +106,28 @@ def engagement(client: Client, limit: int = 50) -> list[dict[str, Any]]:
     )
 
 
+def revenue(client: Client, months: int = 12) -> list[dict[str, Any]]:
+    """[{currency, month, start, new, expansion, reactivation, contraction, churn, end, accounts, off}] of the last months.
+
+    Minor units; each currency on its own. The law: start + new + expansion + reactivation - contraction - churn = end.
+    """
+    return ask(
+        client,
+        "SELECT * FROM revenue_monthly WHERE dateDiff('month', month, (SELECT max(month) FROM revenue_monthly))"
+        " < {months:UInt32} ORDER BY currency, month",
+        months=months,
+    )
+
+
+def revenue_movements(client: Client, account: str) -> list[dict[str, Any]]:
+    """How what one account pays moved, oldest first: {currency, at, movement, amount, before, after, event_id}."""
+    return ask(
+        client,
+        "SELECT * EXCEPT (account) FROM revenue_movements WHERE account = {account:String} ORDER BY at, event_id, after",
+        account=account,
+    )
+
+
 def open_alerts(client: Client, limit: int = 50) -> list[dict[str, Any]]:
     """Alerts that are open, the newest first."""
     return ask(client, "SELECT * FROM open_alerts ORDER BY opened_at DESC, alert LIMIT {limit:UInt32}", limit=limit)

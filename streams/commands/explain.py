@@ -2,52 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from streams.commands.found import Found, Journey, NotAReplay, Record, in_clickhouse, in_folder, journeys
+from schemas.time import rfc3339
+from streams.commands import refold as refolding
+from streams.commands.found import Found, Journey, NotAReplay, Record, in_clickhouse, in_folder, journeys, until
+from streams.commands.next_words import told
+from streams.commands.refold import Folded, NotFolded, Told, refold
 from streams.commands.show import change, clearing, duration, is_time, moment, plain, reason, state
+from streams.journey.next_steps import NextSteps
 
 
 class Unreachable(Exception):
     """ClickHouse cannot be asked; the message says why and what to do."""
 
 
-def explain_entity(entity: str, settings: Path | None, directory: Path | None, console: Console) -> int:
-    """Tell what a folder, or else ClickHouse, has on record of an id. Status: 0 told, 1 unknown, 2 it cannot be asked."""
+def explain_entity(
+    entity: str, settings: Path | None, directory: Path | None, console: Console, at: int | None = None
+) -> int:
+    """Tell what a folder, or else ClickHouse, has on record of an id, up to an instant (ms) where one is given.
+
+    Status: 0 told, 1 unknown, 2 it cannot be asked.
+    """
     try:
-        found = _from_clickhouse(entity, settings) if directory is None else in_folder(directory, entity)
+        with _asked(entity, settings, directory) as (found, told_of):
+            known = [journey for one in journeys(found) if (journey := until(one, at)).transitions]
+            if not known:
+                near = [] if journeys(found) else found.near
+                console.print(unknown(entity, near, at), style="red", highlight=False, soft_wrap=True)
+                return 1
+            for journey in known:
+                for line in lines(entity, journey, _state(entity, journey, told_of, at)):
+                    console.print(line, soft_wrap=True)
     except (NotAReplay, Unreachable) as problem:
         console.print(str(problem), style="red", highlight=False, soft_wrap=True)
         return 2
-    told = journeys(found)
-    if not told:
-        console.print(unknown(entity, found.near), style="red", highlight=False, soft_wrap=True)
-        return 1
-    for journey in told:
-        for line in lines(entity, journey):
-            console.print(line, soft_wrap=True)
     return 0
 
 
-def unknown(entity: str, near: list[str]) -> str:
+def _state(entity: str, journey: Journey, told_of: Callable[[str], Told], at: int | None) -> Folded | NotFolded:
+    """Where the entity stands, folded anew; or why that cannot be told."""
+    if all(record["to"] is None for record in last_steps(journey).values()):
+        return NotFolded("it is gone")
+    try:
+        folded = refold(told_of(journey.kind), journey.kind, entity, at)
+    except NotFolded as problem:
+        return problem
+    digest = journey.transitions[-1]["digest"]
+    if digest != folded.fold.definition.digest:
+        return NotFolded(f"it was published under another definition ({digest[:12]}) than the one at hand")
+    states = {m.name: m.states[folded.state.states[m.number]] for m in folded.fold.machines}
+    recorded = {machine: record["to"] for machine, record in last_steps(journey).items()}
+    if states != recorded:
+        return NotFolded(
+            "the events on record do not lead to where it stands: some are missing, or were merged into it"
+        )
+    return folded
+
+
+def unknown(entity: str, near: list[str], at: int | None = None) -> str:
     """What to say of an id that nothing is known of."""
+    if at is not None and not near:
+        return f"there is nothing on record of {entity!r} before {rfc3339(at)}"
     hint = f"; the nearest ids are {', '.join(near)}" if near else ""
     return f"there is no user and no account {entity!r} on record{hint}"
 
 
-def lines(entity: str, journey: Journey) -> Iterator[Text]:
-    """The whole story: who, each step and alert in the order of event time, where it stands."""
+def lines(entity: str, journey: Journey, state: Folded | NotFolded | None = None) -> Iterator[Text]:
+    """The whole story: who, each step and alert in the order of event time, where it stands, what would be next."""
     yield _heading(entity, journey)
     for record in _in_order(journey):
         yield Text("")
         yield from _alert(record) if "status" in record else _transition(record)
     yield Text("")
     yield from _standing(journey)
+    if isinstance(state, Folded):
+        yield from _next(journey, state)
+    elif state is not None and any(record["to"] is not None for record in last_steps(journey).values()):
+        yield Text("next", "bold").append(f" cannot be told: {state}", "not bold")
     yield from _corrections(journey)
 
 
@@ -81,6 +119,31 @@ def _transition(record: Record) -> Iterator[Text]:
         cause=_cause(record["cause"]),
         evidence=", ".join(record["evidence"]),
     )
+
+
+def _next(journey: Journey, found: Folded) -> Iterator[Text]:
+    """For each transition that is possible from here, what would have to happen; for each open alert, what would end it."""
+    steps, entity = NextSteps(found.fold), found.fold.entity
+    ways = steps.of(found.state, found.now)
+    yield Text("next", "bold").append(f" (as of {rfc3339(found.now)[:16].replace('T', ' ')})", "not bold")
+    if not ways:
+        yield Text("    nothing leads on from where it stands")
+    for step in ways:
+        line = (
+            Text(f"    {step.machine:<9} ", "dim")
+            .append_text(state(step.from_))
+            .append(" → ")
+            .append_text(state(step.to))
+        )
+        yield line.append(f"   {step.name}", "italic").append(f": {told(step, entity)}", "not italic")
+    opened = {record["name"] for record in still_open(journey)}
+    for alert in found.fold.alerts.rules:
+        if alert.rule.name in opened and (way := steps.clearing(found.state, alert, found.now)) is not None:
+            yield (
+                Text("    alert     ", "dim")
+                .append(f"{alert.rule.name} ends", "green")
+                .append(f": {told(way, entity)}", "default")
+            )
 
 
 def _alert(record: Record) -> Iterator[Text]:
@@ -134,8 +197,7 @@ def _time_or_id(text: str) -> str:
 
 def _standing(journey: Journey) -> Iterator[Text]:
     """The state of each machine since when, the signals, the published measures, the alerts still open."""
-    last = {record["machine"]: record for record in journey.transitions}
-    living = [record for record in last.values() if record["to"] is not None]
+    living = [record for record in last_steps(journey).values() if record["to"] is not None]
     if not living:
         gone = journey.transitions[-1]
         into = f" into {gone['cause']['into']}" if "into" in gone["cause"] else ""
@@ -166,28 +228,70 @@ def _corrections(journey: Journey) -> Iterator[Text]:
         yield Text(f"{what} taken back when late events came, and are not told here", "yellow")
 
 
-def _from_clickhouse(entity: str, settings: Path | None) -> Found:
+def last_steps(journey: Journey) -> dict[str, Record]:
+    """The newest transition of each machine."""
+    return {record["machine"]: record for record in journey.transitions}
+
+
+Source = tuple[Found, Callable[[str], Told]]
+"""What is on record, and a way to the events behind it, by kind."""
+
+
+@contextmanager
+def _asked(entity: str, settings: Path | None, directory: Path | None) -> Iterator[Source]:
+    if directory is not None:
+        yield in_folder(directory, entity), lambda kind: refolding.in_folder(directory, kind, entity)
+        return
+    with _clickhouse(settings) as (client, name, where):
+        try:
+            found = in_clickhouse(client, entity)
+            yield found, lambda kind: _told_by(client, name, kind, entity)
+        except (Unreachable, NotAReplay):
+            raise
+        except Exception as error:
+            raise Unreachable(_cannot(where, error)) from None
+
+
+def _told_by(client: Any, definition: Path, kind: str, entity: str) -> Told:
+    from schemas.definition.errors import DefinitionErrors
+    from schemas.definition.parse import load
+    from schemas.sources import canonical
+    from sinks.clickhouse import journey
+
+    try:
+        found = load(definition)
+    except DefinitionErrors as problem:
+        raise NotFolded(f"the definition that the settings name has errors: {problem}") from None
+    events = journey.events(client, kind, entity)
+    if not events:
+        raise NotFolded("its events are not on record")
+    return Told(found, [canonical.encode(event) for event in events], "canonical", journey.newest_event(client) or 0)
+
+
+@contextmanager
+def _clickhouse(settings: Path | None) -> Iterator[tuple[Any, Path, str]]:
+    """(client, the definition that the settings name, where it is). Raises Unreachable."""
     from sinks.clickhouse.connect import AddressError, connect
-    from sinks.clickhouse.retry import classify
     from streams.settings import SettingsError, load_settings
 
     try:
-        where = load_settings(settings).clickhouse
+        known = load_settings(settings)
+        where = known.clickhouse
         client = connect(where.url, where.database, where.password)
     except (AddressError, SettingsError) as problem:
         raise Unreachable(str(problem)) from None
     except Exception as error:
-        raise Unreachable(_cannot(where.url, classify(error))) from None
+        raise Unreachable(_cannot(where.url, error)) from None
     try:
-        return in_clickhouse(client, entity)
-    except Exception as error:
-        raise Unreachable(_cannot(where.url, classify(error))) from None
+        yield client, known.definition_path, where.url
     finally:
         client.close()
 
 
 def _cannot(url: str, error: Exception) -> str:
+    from sinks.clickhouse.retry import classify
+
     return (
-        f"ClickHouse at {url.split('@')[-1]} cannot be asked: {error}; "
+        f"ClickHouse at {url.split('@')[-1]} cannot be asked: {classify(error)}; "
         "name yours with --settings, or a folder of `journeys replay` with --from"
     )

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from schemas.time import rfc3339
+
 Record = dict[str, Any]
 
 
@@ -91,6 +93,18 @@ def _journey(kind: str, found: Found) -> Journey:
     back = len(truth) - len(valid) + sum(life[-1]["status"] == "retracted" for life in lives)
     snapshot = next((r for r in found.snapshots if r["kind"] == kind), None)
     return Journey(kind, valid, sorted(told, key=lambda r: r["at"]), snapshot, back)
+
+
+def until(journey: Journey, at: int | None) -> Journey:
+    """The journey as it had been published for the time up to an instant (ms): later steps and alerts left out."""
+    if at is None:
+        return journey
+    end = rfc3339(at)
+    snapshot = journey.snapshot if journey.snapshot is not None and journey.snapshot["as_of"] <= end else None
+    return journey._replace(
+        transitions=[r for r in journey.transitions if r["at"] <= end],
+        alerts=[r for r in journey.alerts if r["at"] <= end], snapshot=snapshot,
+    )  # fmt: skip
 
 
 def newest(records: Iterable[Record]) -> list[Record]:

@@ -104,6 +104,10 @@ class Beside(Protocol):
         ...
 
 
+class UnknownDefinition(Exception):
+    """The partition is kept under a definition that this one does not know how to take over; the message says what to do."""
+
+
 class Advanced(NamedTuple):
     """What one call of `advance` did.
 
@@ -115,6 +119,14 @@ class Advanced(NamedTuple):
     outputs: list[Output]
     beside: list[tuple[bytes, bytes | None]]
     ended: bool = False
+
+
+class TakenOver(NamedTuple):
+    """An entity that another definition kept, as this one keeps it; outputs and records beside it as in Advanced."""
+
+    entity: Any
+    outputs: list[Output]
+    beside: list[tuple[bytes, bytes | None]]
 
 
 class Logic(Protocol[E]):
@@ -151,6 +163,17 @@ class Logic(Protocol[E]):
 
         Afterwards `deadline` is greater than `until`. `until` may be NOTHING_YET, and after a crash lower than before.
         """
+        ...
+
+    def former(self, text: bytes) -> Any:
+        """What it takes to take over entities kept under the definition with this text; None if that is the same one.
+
+        Raises UnknownDefinition.
+        """
+        ...
+
+    def take_over(self, former: Any, key: bytes, payload: bytes, boundary: int, now: int, beside: Beside) -> TakenOver:
+        """An entity that `former` wrote, as of the boundary (ms of event time). Called once, before it advances."""
         ...
 
 

@@ -1,8 +1,9 @@
 """Changelog records: how an entity, its outbox and the records beside it become bytes, and come back.
 
 Keys are namespaced: `e:<key>` an entity, `b:<length of key><key><name>` a record beside it, `p:` the partition's own
-record, `c:` a claim. Every value begins with format, flags and the generation that wrote it. A null value cannot say
-who wrote it, so each group of records begins with one that has a value: its generation speaks for the nulls behind it.
+record, `d:<digest>` a definition that entities are or were kept under, `c:` a claim. Every value begins with format,
+flags and the generation that wrote it. A null value cannot say who wrote it, so each group of records begins with one
+that has a value: its generation speaks for the nulls behind it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ FORMAT = 1
 
 CLAIM_KEY = b"c:"
 PARTITION_KEY = b"p:"
+DEFINITION_SPACE = b"d:"
 
 ENDED = 1
 """Flag: the entity is gone; the record stays until nothing that was applied to it can be read again."""
 
 HAS_OUTBOX = 2
 """Flag: outputs precede the payload."""
+
+_VERSION = 2
+"""The other six flags are a number: under which of the partition's definitions the entity is kept (see versions.py)."""
 
 _PREFIX = struct.Struct("<BBI")  # format, flags, generation
 _HEADER = struct.Struct("<BBIQqB")  # prefix, batch, deadline, how many applied offsets follow
@@ -70,6 +75,15 @@ def split_beside_key(raw: bytes) -> tuple[bytes, bytes]:
     return raw[4 : 4 + length], raw[4 + length :]
 
 
+def definition_key(digest: str) -> bytes:
+    return DEFINITION_SPACE + digest.encode()
+
+
+def version_of(value: bytes) -> int:
+    """Number of the definition that an entity's record is kept under."""
+    return value[1] >> _VERSION
+
+
 def encode_tagged(generation: int, body: bytes = b"") -> bytes:
     """A claim, a partition's record or a record beside an entity: the prefix and then anything."""
     return _PREFIX.pack(FORMAT, 0, generation) + body
@@ -113,9 +127,10 @@ def encode_entity(
     outbox: bytes = b"",
     *,
     ended: bool = False,
+    version: int = 0,
 ) -> bytes:
-    """One entity. `applied[i]` is the last offset of input i that it has taken, -1 for none."""
-    flags = (ENDED if ended else 0) | (HAS_OUTBOX if outbox else 0)
+    """One entity. `applied[i]` is the last offset of input i that it has taken, -1 for none; `version`: see versions.py."""
+    flags = (ENDED if ended else 0) | (HAS_OUTBOX if outbox else 0) | version << _VERSION
     if len(applied) == 1 and applied[0] >= 0:
         head = _ONE.pack(FORMAT, flags, generation, batch, deadline, 1, 0, applied[0])
     else:

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streams.delivery.clock import ClockSettings
+from streams.delivery.contracts import UnknownDefinition
 
 
 class Fenced(Exception):
     """Somebody else has written to our changelog: give the partition up without publishing, or end the process."""
-
-
-class UnknownDefinition(Exception):
-    """The partition is kept under a definition that this worker does not have."""
 
 
 class InputTruncated(Exception):
@@ -28,7 +25,7 @@ class TaskSettings:
     stamped            further topics whose outputs get an origin, without heartbeats
     topic_ids          input topic -> what identifies it even when its name is used again; the name where it is missing
     definition         identity of the definition in force, kept in the partition's record
-    accepts            other definitions whose partitions may be taken over; None = any
+    text               the definition itself, kept in the changelog for those that come after it
     checkpoint_every   entities without outputs are written at least this often, so a busy key costs one record a second
     checkpoint_events  ... and after this many records: the most that a crash makes us read again
     write_slice        entities written by one Work of a checkpoint: 1,000 take a few ms
@@ -43,7 +40,7 @@ class TaskSettings:
     stamped: frozenset[str] = frozenset()
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     definition: str = ""
-    accepts: frozenset[str] | None = None
+    text: bytes = b""
     clock: ClockSettings = field(default_factory=ClockSettings)
     checkpoint_every: int = 1_000
     checkpoint_events: int = 50_000
@@ -53,3 +50,6 @@ class TaskSettings:
     refresh_every: int = 600_000
     warm: int = 100_000
     save_watermark: int = 10_000
+
+
+__all__ = ["Fenced", "InputTruncated", "TaskSettings", "UnknownDefinition"]

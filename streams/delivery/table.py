@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic
+from typing import Any, Generic
 
 from streams.delivery import record as rec
 from streams.delivery.contracts import NEVER, E, Logic, Output
@@ -26,9 +26,10 @@ class Cell(Generic[E]):
     pending  records beside it that are not written yet
     durable  whether the changelog has a record of it
     used     touched since `cool` last came by
+    former   what to take it over with, and its payload, while it is still kept under another definition; `entity` is None
     """
 
-    __slots__ = ("applied", "durable", "entity", "pending", "used")
+    __slots__ = ("applied", "durable", "entity", "former", "pending", "used")
 
     def __init__(self, entity: E | None, applied: list[int], durable: bool) -> None:
         self.entity = entity
@@ -36,6 +37,7 @@ class Cell(Generic[E]):
         self.pending: dict[bytes, bytes | None] | None = None
         self.durable = durable
         self.used = True
+        self.former: tuple[Any, bytes] | None = None
 
 
 class BesideView:
@@ -62,6 +64,10 @@ class Table(Generic[E]):
         self.entities: dict[bytes, bytes | Cell[E]] = {}
         self.beside: dict[bytes, dict[bytes, bytes]] = {}
         self.partition_record: bytes | None = None
+        self.definitions: dict[str, bytes] = {}  # by digest, as text
+        self.version = 0  # number of the definition in force
+        self.formers: dict[int, Any] = {}  # for each other number that entities are kept under, what takes them over
+        self.boundary = NEVER  # as of when they are taken over, ms
         self.generation = 0  # the highest read so far
         self._writer = 0  # generation of the last record that had a value
         self._stale: set[bytes] = set()
@@ -90,6 +96,8 @@ class Table(Generic[E]):
             self._keep_beside(*rec.split_beside_key(key), value)
         elif space == b"p:":
             self.partition_record = value
+        elif space == rec.DEFINITION_SPACE and value is not None:
+            self.definitions[key[2:].decode()] = rec.tagged_body(value)
 
     def _keep_beside(self, key: bytes, name: bytes, value: bytes | None) -> None:
         if value is not None:
@@ -106,6 +114,11 @@ class Table(Generic[E]):
                 for name in self.beside.pop(key, ()):
                     self._stale.add(rec.beside_key(key, name))
             yield key, header, value
+
+    def versions(self) -> set[int]:
+        """Numbers of the definitions that living entities are kept under."""
+        values = (value for value in self.entities.values() if isinstance(value, bytes))
+        return {rec.version_of(value) for value in values if not value[1] & rec.ENDED}
 
     def repairs(self, generation: int) -> list[list[Change]]:
         """Groups that write again, in this generation's name, every key that a zombie wrote after a later claim."""
@@ -125,10 +138,12 @@ class Table(Generic[E]):
             return None if body is None else rec.encode_tagged(generation, body)
         elif space == b"p:":
             value = self.partition_record
+        elif space == rec.DEFINITION_SPACE:
+            return rec.encode_tagged(generation, self.definitions[key[2:].decode()])
         return None if value is None else rec.with_generation(value, generation)
 
     def cell(self, key: bytes) -> Cell[E]:
-        """The entity, decoded at its first touch, or a fresh one. After it `cell.entity` is never None."""
+        """The entity, decoded at its first touch, or a fresh one; `cell.entity` is None only where `cell.former` is not."""
         kept = self.entities.get(key)
         if isinstance(kept, Cell):
             cell = kept
@@ -137,7 +152,7 @@ class Table(Generic[E]):
             self._warm.append(key)
             cell = Cell(None, [-1] * self.inputs, durable=False) if kept is None else self._load(key, kept)
             self.entities[key] = cell
-        if cell.entity is None:
+        if cell.entity is None and cell.former is None:
             cell.entity = self._logic.new(key)
         return cell
 
@@ -165,9 +180,14 @@ class Table(Generic[E]):
 
     def _load(self, key: bytes, value: bytes) -> Cell[E]:
         header = rec.header_of(value)
-        ended = header.flags & rec.ENDED
-        entity = None if ended else self._logic.load(key, rec.payload_of(value, header))
-        return Cell(entity, self._applied(header), durable=True)
+        cell: Cell[E] = Cell(None, self._applied(header), durable=True)
+        if not header.flags & rec.ENDED:
+            payload, former = rec.payload_of(value, header), self.formers.get(rec.version_of(value))
+            if former is None:
+                cell.entity = self._logic.load(key, payload)
+            else:
+                cell.former = former, payload
+        return cell
 
     def _applied(self, header: rec.Header) -> list[int]:
         applied = [-1] * self.inputs
@@ -189,15 +209,17 @@ class Table(Generic[E]):
         if kept is None:
             return NEVER
         if isinstance(kept, bytes):
-            return rec.header_of(kept).deadline
+            header = rec.header_of(kept)
+            taken_over = rec.version_of(kept) in self.formers and not header.flags & rec.ENDED
+            return min(header.deadline, self.boundary) if taken_over else header.deadline
         return NEVER if kept.entity is None else self._logic.deadline(kept.entity)
 
     def payload(self, key: bytes) -> bytes | None:
-        """The entity as Logic.dump gives it; None where there is none."""
+        """The entity as Logic.dump gives it; None where there is none, or it is still kept under another definition."""
         kept = self.entities.get(key)
         if isinstance(kept, Cell):
             return None if kept.entity is None else self._logic.dump(kept.entity)
-        if kept is None or (header := rec.header_of(kept)).flags & rec.ENDED:
+        if kept is None or rec.version_of(kept) in self.formers or (header := rec.header_of(kept)).flags & rec.ENDED:
             return None
         return rec.payload_of(kept, header)
 
@@ -213,6 +235,18 @@ class Table(Generic[E]):
             else:
                 names[name] = value
         return len(cell.pending) >= NAMES_WAITING
+
+    def spill(self, key: bytes, cell: Cell[E], generation: int) -> list[list[Change]]:
+        """Groups with what changed beside an entity, where that is too much for one group with its own record.
+
+        They go before it. None of them may be a deletion.
+        """
+        pending = cell.pending or {}
+        names = list(pending) if len(pending) > NAMES_WAITING else []
+        return [
+            list(self._beside_changes(key, {name: pending.pop(name) for name in names[start : start + NAMES_A_GROUP]}, generation))
+            for start in range(0, len(names), NAMES_A_GROUP)
+        ]  # fmt: skip
 
     def write(
         self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
@@ -234,7 +268,9 @@ class Table(Generic[E]):
     def _encode(self, entity: E, cell: Cell[E], generation: int, batch: int, outbox: bytes) -> tuple[bytes, bool]:
         """(record, whether there is nothing in it)."""
         deadline, payload = self._logic.deadline(entity), self._logic.dump(entity)
-        return rec.encode_entity(generation, batch, deadline, cell.applied, payload, outbox), not payload
+        return rec.encode_entity(
+            generation, batch, deadline, cell.applied, payload, outbox, version=self.version
+        ), not payload
 
     def _beside_changes(self, key: bytes, changes: dict[bytes, bytes | None], generation: int) -> Iterator[Change]:
         for name, body in changes.items():
@@ -245,7 +281,7 @@ class Table(Generic[E]):
     ) -> list[list[Change]]:
         """Groups that end an entity. A mark with the applied offsets stays, or re-read events would begin it again."""
         outbox = rec.encode_outbox(outputs) if outputs else b""
-        mark = rec.encode_entity(generation, batch, NEVER, cell.applied, b"", outbox, ended=True)
+        mark = rec.encode_entity(generation, batch, NEVER, cell.applied, b"", outbox, ended=True, version=self.version)
         marker = (rec.CLAIM_KEY, rec.encode_tagged(generation))
         names = list(self.beside.pop(key, {}).keys() | (cell.pending or {}).keys())
         groups: list[list[Change]] = [[(rec.entity_key(key), mark)]]

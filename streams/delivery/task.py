@@ -37,6 +37,7 @@ from streams.delivery.inbox import Inbox
 from streams.delivery.inputs import Input, Inputs
 from streams.delivery.origins import Stamp
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
+from streams.delivery.succession import Succession
 from streams.delivery.table import BesideView, Cell, Change, Table
 from streams.delivery.timers import Timers
 
@@ -84,10 +85,13 @@ class Task(Generic[E]):
         self._hops = settings.stamped.union(settings.heartbeats)
         self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
         self._view = BesideView()
+        where = f"{logic.name}, partition {partition}"
+        self._succession: Succession[E] = Succession(logic, self._table, settings, where)
         self._batch = self._acked = 0
         self._outputs: list[Output] = []
         self._published: dict[bytes, list[tuple[int, Output]]] = {}
         self._ends: set[bytes] = set()
+        self._spilled: list[list[Change]] = []  # groups to write before anything else
         self._idle = False  # no input will ever bring anything
         self._announced = NOTHING_YET
         self._told = NOTHING_YET  # the watermark of the last heartbeat
@@ -148,11 +152,13 @@ class Task(Generic[E]):
         outboxes: list[tuple[bytes, rec.Header]] = []
         for key, header, value in self._table.restored():
             self._take_over(key, header)
+            if self._table.formers:
+                self._timers.arm(key, self._table.deadline(key))
             batch = max(batch, header.batch)
             if header.flags & rec.HAS_OUTBOX:
                 outboxes.append((value, header))
         self._batch = self._acked = batch
-        changelog = self._table.repairs(self.generation)
+        changelog = self._table.repairs(self.generation) + self._succession.record(self.generation)
         if added:  # before any record that uses their numbers
             changelog.append([self._partition_record(self._snapshot())])
         return Work(batch, changelog, self._open(outboxes), None)
@@ -171,24 +177,15 @@ class Task(Generic[E]):
         self._inputs.took(header.applied)
 
     def _load_partition(self) -> tuple[int, bool]:
-        """Take the partition's own record: (its batch number, whether there are inputs that it does not name)."""
+        """Take the partition's own record: (its batch number, whether there are inputs or a definition that it lacks)."""
         value = self._table.partition_record
         batch, raw = (0, b"{}") if value is None else rec.decode_partition(value)
         kept = orjson.loads(raw)
         if kept:
-            self._check_definition(kept["definition"])
             self.watermark = self._saved_watermark = kept["watermark"]
         added = self._inputs.load(kept)
         self._table.inputs = self._inputs.numbers
-        return batch, added
-
-    def _check_definition(self, kept: str) -> None:
-        accepts = self._settings.accepts
-        if kept != self._settings.definition and accepts is not None and kept not in accepts:
-            raise UnknownDefinition(
-                f"{self._logic.name}, partition {self._partition}, is kept under definition {kept!r}, and this worker "
-                f"has {self._settings.definition!r}: start it with the definition that the partition is kept under"
-            )
+        return batch, self._succession.load(kept, self.watermark) or added
 
     def check_inputs(self, ends: Mapping[str, int]) -> None:
         """Compare with the end offset of each input topic, after `restored`. Raises InputTruncated."""
@@ -283,9 +280,13 @@ class Task(Generic[E]):
 
     def _advance(self, key: bytes, inputs: list[Any], now: int) -> Cell[E]:
         cell = self._table.cell(key)
+        self._view.names = self._table.beside.get(key)
+        if cell.former is not None:
+            self._publish(key, self._succession.take_over(key, cell, now, self._view).outputs)
+            self._spilled += self._table.spill(key, cell, self.generation)
+            self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
-        self._view.names = self._table.beside.get(key)
         outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
         full = bool(beside) and self._table.put_beside(key, cell, beside)
         if outputs or ended or full:
@@ -315,7 +316,7 @@ class Task(Generic[E]):
             self._outputs.append(output)
 
     def _write_published(self) -> list[list[Change]]:
-        changelog: list[list[Change]] = []
+        changelog, self._spilled = self._spilled, []
         for key, outbox in self._published.items():
             cell = self._table.touched(key)
             if key in self._ends:
@@ -360,7 +361,7 @@ class Task(Generic[E]):
 
     def _snapshot(self) -> bytes:
         self._saved_watermark = self.watermark
-        kept = {"definition": self._settings.definition, "watermark": self.watermark, **self._inputs.dump()}
+        kept = {"watermark": self.watermark, **self._succession.dump(), **self._inputs.dump()}
         return orjson.dumps(kept)
 
     # --- time --------------------------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcom
 from streams.journey.fold import Change, Fact, Members
 from streams.journey.identity import MARKS, Message, member_message
 from streams.journey.logic import Journeys
+from streams.journey.migration_plan import told_names
 from streams.journey.redirect import Into
-from streams.journey.rollup import GONE, Member
+from streams.journey.rollup import GONE, Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally
 from streams.journey.users import refused
 
@@ -49,6 +50,7 @@ class AccountsLogic(Journeys):
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition, "account")
         self._disorder = definition.clock.disorder
+        self._names = Names(*told_names(definition))  # of users that an earlier version still tells of
 
     def read(self, record: Record) -> list[Outcome]:
         value = record.value
@@ -70,7 +72,7 @@ class AccountsLogic(Journeys):
         if not facts.valid:
             return Ok(key, Retract(facts.at, facts.id), facts.at)
         member = Member(facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin)
-        return Ok(key, Fact(facts.at, facts.id, facts.user, member, facts.event), facts.at)
+        return Ok(key, Fact(facts.at, facts.id, facts.user, self._names.of(member), facts.event), facts.at)
 
     def _event(self, event: Event) -> Outcome:
         if event.account is None:

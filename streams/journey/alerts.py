@@ -14,7 +14,7 @@ from schemas.alert import Alert, alert_id
 from schemas.definition.model import AlertRule, Definition, EntityDefinition
 from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
-from streams.journey.explain import Explained, effort
+from streams.journey.explain import Explained, Gap, effort
 from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSignal, compile_alerts
 from streams.journey.publish import Publisher
 from streams.journey.state import State
@@ -150,7 +150,7 @@ class Alerts:
         """The smallest change that ends it, in words."""
         if alert.machine is None:
             stops = next(signal.stops for signal in self._signals if signal.bit == alert.state)
-            return " and ".join(stops.missing(s, now, today)) or None
+            return _words(stops.missing(s, now, today)) or None
         ways = [
             (rule.explained.missing(s, now, today), rule)
             for rule in self._machines[alert.machine].leaving[alert.state]
@@ -158,15 +158,20 @@ class Alerts:
         if not ways:
             return None
         missing, rule = min(ways, key=lambda way: effort(way[0]))
-        missing += [f"{signal.name}: {words}" for signal, words in self._open_signals(s, missing, now, today)]
+        told = [_words(missing), *self._open_signals(s, missing, now, today)] if missing else []
         held = f", for {rule.hold // 86_400_000} d" if rule.hold >= 86_400_000 else ""
-        return " and ".join(missing) + held if missing else None
+        return " and ".join(told) + held if told else None
 
-    def _open_signals(self, s: State, missing: list[str], now: int, today: int) -> list[tuple[CompiledSignal, str]]:
-        if not any("count(signals)" in words for words in missing):
+    def _open_signals(self, s: State, missing: list[Gap], now: int, today: int) -> list[str]:
+        """Where signals are counted, what would end each that holds."""
+        if not any("count(signals)" in gap.words for gap in missing):
             return []
         holding = [signal for signal in self._signals if s.signals & signal.bit]
-        return [(signal, " and ".join(signal.stops.missing(s, now, today))) for signal in holding]
+        return [f"{signal.name}: {_words(signal.stops.missing(s, now, today))}" for signal in holding]
+
+
+def _words(missing: list[Gap]) -> str:
+    return " and ".join(gap.words for gap in missing)
 
 
 def owner(carry: dict[str, Any]) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from math import fsum
+from typing import Any, NamedTuple
 
+from schemas.definition import words
 from schemas.definition.expression import (
-    Age,
     And,
     Arith,
     Compare,
@@ -13,8 +15,6 @@ from schemas.definition.expression import (
     CountSignals,
     Fold,
     Guard,
-    Idle,
-    InState,
     Known,
     MeasureRef,
     Not,
@@ -24,15 +24,44 @@ from schemas.definition.expression import (
     SignalHolds,
     StateIn,
     Truth,
-    Until,
 )  # fmt: skip
 from schemas.definition.satisfy import positive
+from schemas.definition.words import atoms, is_duration
 from schemas.time import rfc3339
 from streams.journey.guards import Guards
 from streams.journey.state import State
 from streams.journey.terms import Ask, named, uses_idle
 
 Because = list[dict[str, Any]]
+
+
+class Gap(NamedTuple):
+    """A condition that does not hold: `measure op threshold`, and the measure's value now; both sides as published.
+
+    `days`: of a probability, the active days in a row that bring it there.
+    """
+
+    measure: str
+    op: str
+    threshold: Any
+    value: Any
+    duration: bool
+    days: int | None = None
+
+    @property
+    def words(self) -> str:
+        """With the value that there is now: `idle < 1 d (now 14 d)`."""
+        if self.op == "known":
+            return f"{self.measure} is {'known' if self.threshold else 'unknown'}"
+        value, threshold = (span(side) if self.duration else plain(side) for side in (self.value, self.threshold))
+        how = f": {self.days} more active day{'s in a row' if self.days > 1 else ''}" if self.days else ""
+        return f"{self.measure} {self.op} {threshold} (now {value}){how}"
+
+    @property
+    def distance(self) -> float:
+        """How far the value is from the threshold; 0 where they are no numbers."""
+        sides = (self.value, self.threshold)
+        return abs(sides[0] - sides[1]) if all(isinstance(side, (int, float)) for side in sides) else 0.0
 
 
 class Explained:
@@ -42,10 +71,10 @@ class Explained:
         self._guards = guards
         self._machine = machine
         self._tree = positive(guard)
-        self.signals = any(_asks_signals(atom) for atom in _atoms(self._tree))
+        self.signals = any(_asks_signals(atom) for atom in atoms(self._tree))
         """Whether it holds because signals do: what is behind those is then behind it."""
-        self._rows = [self._row(atom) for atom in _atoms(self._tree)]
-        self._asks = {id(atom): guards.truth(atom, machine) for atom in _atoms(self._tree)}
+        self._rows = [self._row(atom) for atom in atoms(self._tree)]
+        self._asks = {id(atom): guards.truth(atom, machine) for atom in atoms(self._tree)}
         names = [n for name in named(guard) for n in _below(guards, name)]
         self._measures = [guards.terms.index[name] for name in dict.fromkeys(names)]
         self._idle = uses_idle(guard) or any(_score_uses_idle(guards, name) for name in named(guard))
@@ -61,29 +90,29 @@ class Explained:
             ids.append(s.last_id)
         return [found for found in dict.fromkeys(ids) if found is not None]
 
-    def missing(self, s: State, now: int, today: int) -> list[str]:
-        """The fewest conditions that would still have to come true, in words with the value now."""
-        return self._gap(self._tree, s, now, today)
+    def missing(self, s: State, now: int, today: int) -> list[Gap]:
+        """The fewest conditions that would still have to come true."""
+        return self._gaps(self._tree, s, now, today)
 
-    def _gap(self, tree: Guard, s: State, now: int, today: int) -> list[str]:
+    def _gaps(self, tree: Guard, s: State, now: int, today: int) -> list[Gap]:
         match tree:
             case And(items):
-                return [words for item in items for words in self._gap(item, s, now, today)]
+                return [gap for item in items for gap in self._gaps(item, s, now, today)]
             case Or(items):
-                return min((self._gap(item, s, now, today) for item in items), key=effort)
+                return least(self._gaps(item, s, now, today) for item in items)
         if self._asks[id(tree)](s, now, today):
             return []
-        words = _phrase(self._row(tree)(s, now, today), isinstance(tree, Compare) and _is_duration(tree.left))
-        return [words + self._by_activity(tree, s, today)]
+        row = self._row(tree)(s, now, today)
+        duration = isinstance(tree, Compare) and is_duration(tree.left)
+        return [Gap(row["measure"], row["op"], row["threshold"], row["value"], duration, self._days(tree, s, today))]
 
-    def _by_activity(self, tree: Guard, s: State, today: int) -> str:
-        """What would bring a probability below its threshold: nobody can act on the probability itself."""
+    def _days(self, tree: Guard, s: State, today: int) -> int | None:
+        """The active days that bring a probability below its threshold: nobody can act on the probability itself."""
         match tree:
             case Compare("<" | "<=" as op, MeasureRef(name), Const(float(threshold))):
                 needs = self._guards.terms.terms[name].needs
-                days = needs(s, today, threshold, op == "<=") if needs is not None else None
-                return f": {days} more active day{'s in a row' if days > 1 else ''}" if days else ""
-        return ""
+                return needs(s, today, threshold, op == "<=") if needs is not None else None
+        return None
 
     def _row(self, atom: Guard) -> Any:
         match atom:
@@ -137,7 +166,7 @@ class Explained:
             op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
         show = _shown(self._guards, left, right)
         value, threshold, holds = self._number(left), self._number(right), self._guards.truth(atom, self._machine)
-        name = wording(left)
+        name = words.number(left)
 
         def row(s: State, now: int, today: int) -> dict[str, Any]:
             a, b = value(s, now, today), threshold(s, now, today)
@@ -156,63 +185,29 @@ class Explained:
         return row
 
 
-def wording(tree: Number) -> str:
-    """An expression as its author would write it."""
-    match tree:
-        case Const(value):
-            return f"{value:.15g}" if isinstance(value, float) else str(value)
-        case MeasureRef(name):
-            return name
-        case Idle():
-            return "idle"
-        case InState():
-            return "in_state"
-        case Age(_, name):
-            return f"age({name})"
-        case Until(name):
-            return f"until({name})"
-        case CountSignals():
-            return "count(signals)"
-        case Fold(fn, items):
-            return f"{fn}({', '.join(wording(item) for item in items)})"
-        case Arith(op, left, right):
-            return f"{_operand(tree, left)} {op} {_operand(tree, right)}"
-    raise TypeError(f"not a number: {tree!r}")
-
-
-def _operand(outer: Arith, inner: Number) -> str:
-    """One side of an operation: in brackets where it needs them, a duration as a duration."""
-    if isinstance(inner, Const) and isinstance(inner.value, float) and outer.op in "+-" and _is_duration(outer):
-        return span(inner.value / 1000).replace(" ", "")
-    words = wording(inner)
-    if not isinstance(inner, Arith):
-        return words
-    binds = {"+": 1, "-": 1, "*": 2, "/": 2}
-    same = inner is outer.right and outer.op in "-/"
-    return f"({words})" if binds[inner.op] < binds[outer.op] + same else words
-
-
-def _atoms(tree: Guard) -> list[Guard]:
-    if isinstance(tree, (And, Or)):
-        return [atom for item in tree.items for atom in _atoms(item)]
-    return [tree]
-
-
 def _constant(tree: Number) -> bool:
     return isinstance(tree, Const)
 
 
-def _phrase(row: dict[str, Any], duration: bool) -> str:
-    """A condition in words, with the value it has now."""
-    if row["op"] == "known":
-        return f"{row['measure']} is {'known' if row['threshold'] else 'unknown'}"
-    value, threshold = (span(row[side]) if duration else plain(row[side]) for side in ("value", "threshold"))
-    return f"{row['measure']} {row['op']} {threshold} (now {value})"
+def least(alternatives: Iterable[list[Gap]]) -> list[Gap]:
+    """The one that asks for least: the fewest conditions, and about the same measures the nearest."""
+    first, *others = alternatives
+    for other in others:
+        if effort(other) < effort(first) or (effort(other) == effort(first) and _nearer(other, first)):
+            first = other
+    return first
 
 
-def effort(words: list[str]) -> int:
+def _nearer(one: list[Gap], other: list[Gap]) -> bool:
+    sides = [(gap.measure, gap.op) for gap in one], [(gap.measure, gap.op) for gap in other]
+    if sides[0] != sides[1]:
+        return False
+    return fsum(gap.distance for gap in one) < fsum(gap.distance for gap in other)
+
+
+def effort(gaps: Iterable[Gap]) -> int:
     """How much a list of missing conditions asks for. A measure never becomes unknown again because somebody acts."""
-    return sum(100 if text.endswith("is unknown") else 1 for text in words)
+    return sum(100 if gap.op == "known" and not gap.threshold else 1 for gap in gaps)
 
 
 def span(seconds: float | None) -> str:
@@ -261,22 +256,11 @@ def _score_uses_idle(guards: Guards, name: str) -> bool:
 
 def _shown(guards: Guards, left: Number, right: Number) -> Any:
     """How both sides are shown: a duration in seconds, a moment in RFC 3339, anything else as it is."""
-    if _is_duration(left) or _is_duration(right):
+    if is_duration(left) or is_duration(right):
         return lambda value: value if value is None else round(value / 1000, 3)
     if _is_moment(guards, left) or _is_moment(guards, right):
         return lambda value: value if value is None else rfc3339(int(value))
     return lambda value: round(value, 6) if isinstance(value, float) else value
-
-
-def _is_duration(tree: Number) -> bool:
-    match tree:
-        case Idle() | InState() | Age() | Until():
-            return True
-        case Arith(_, left, right):
-            return _is_duration(left) or _is_duration(right)
-        case Fold(_, items):
-            return any(_is_duration(item) for item in items)
-    return False
 
 
 def _is_moment(guards: Guards, tree: Number) -> bool:

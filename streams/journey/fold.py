@@ -95,7 +95,8 @@ class Fold:
         self.entity: EntityDefinition = entity
         self.calendar = Calendar(definition.clock.timezone)
         self.level = Matcher(definition.levels) if kind == "user" and definition.levels else None
-        self.reader = Reader(selections, entity, self._attrs())
+        self.attrs = self._attrs()
+        self.reader = Reader(selections, entity, self.attrs)
         self.terms = Terms(entity, selections, self.reader, self.calendar)
         self.guards = Guards(self.terms)
         touch = Touch(entity)
@@ -131,6 +132,39 @@ class Fold:
 
     def fresh(self) -> State:
         return State(len(self.entity.measures), len(self.machines), self.terms.rollups.fresh())
+
+    # --- versions ----------------------------------------------------------------------------------------------------
+
+    def adopt(
+        self, s: State, names: list[str | None], closed: list[tuple[Alert, Alert]], now: int, cause: dict[str, Any], out: Out
+    ) -> None:  # fmt: skip
+        """Take over a state that another definition kept. `names`: of its states there; None: the machine is new here.
+
+        `closed`: alerts that are no more, (the record that resolves one, the one that opened it).
+        """
+        today = self.calendar.day(now)
+        for machine, was in zip(self.machines, names, strict=True):
+            m = machine.number
+            if was is None:
+                self._enter(s, machine, 0, None, now, today, cause, [], out)
+            elif was != machine.states[s.states[m]]:
+                to, since = s.states[m], s.since[m]
+                s.states[m] = len(machine.states)
+                named = machine._replace(states=(*machine.states, was))
+                self._enter(s, named, to, None, now, today, cause, [], out)
+                s.since[m] = since  # under another name it is where it was
+        self._run(s, now, today, ALL, cause, out)
+        opened = self.alerts.update(s, now, today, out.entity, out.changes)  # of rules that are new
+        for alert, opening in [*closed, *opened]:
+            out.changes.append(Change("alert", alert, opening))
+        if not self._is_account:
+            self._tell(s, now, None, None, s.last_id, True, out)
+        s.deadline = self._deadline(s, now, today)
+
+    def leave(self, s: State, machines: tuple[int, ...], now: int, cause: dict[str, Any], out: Out) -> None:
+        """End machines that the definition after this one has no more."""
+        for m in machines:
+            self._enter(s, self.machines[m], None, None, now, self.calendar.day(now), cause, [], out, label="dropped")
 
     # --- inputs ------------------------------------------------------------------------------------------------------
 

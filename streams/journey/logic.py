@@ -9,12 +9,16 @@ from zlib import crc32
 import orjson
 
 from schemas.alert import Alert
+from schemas.definition.errors import DefinitionErrors
 from schemas.definition.model import Definition, Kind
+from schemas.definition.parse import parse
 from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
-from streams.delivery.contracts import Dead, Ok, Outcome, Output
+from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
 from streams.journey.fold import Change, Fact, Fold
 from streams.journey.identity import Link, Merge, Message, message
+from streams.journey.migrate import Migration, Side
+from streams.journey.migration_plan import plan, refusal
 from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
 from streams.journey.timeline import Entity, Input, Retract, Tally, Timeline, stamped
@@ -79,6 +83,45 @@ class Journeys:
                 return self.fold.reader.read(t, key, said["hit"], said["via"])
         member = GONE if said["member"] is None else Member(*said["member"])
         return Fact(t, key, said["user"], member, said["event"], None, said["how"])
+
+    def former(self, text: bytes) -> Migration | None:
+        """What takes over entities that the definition with this text kept; None where it is this one.
+
+        Raises UnknownDefinition.
+        """
+        try:
+            old = parse(text.decode(), "the definition it is kept under")
+        except DefinitionErrors as problems:
+            raise UnknownDefinition(
+                f"kept under a definition that this program cannot read any more: {problems}"
+            ) from None
+        if old.digest == self.definition.digest:
+            return None
+        reason = refusal(old, self.definition)
+        if reason is not None:
+            raise UnknownDefinition(reason)
+        steps = plan(old, self.definition, self.kind)
+        assert steps is not None, f"{self.kind}s were kept, so both definitions have some"
+        return Migration(Journeys(old, self.kind).side, self.side, steps)
+
+    @property
+    def side(self) -> Side:
+        return Side(self.definition, self.timeline, self.selections.names)
+
+    def take_over(
+        self, former: Migration, key: bytes, payload: bytes, boundary: int, now: int, beside: Beside
+    ) -> TakenOver:
+        """An entity that an earlier definition kept; what it had still to say comes first."""
+        taken = former.take_over(key.decode(), payload, boundary, beside)
+        changes = former.stamped(taken, now) + stamped(taken.changes, taken.entity.seqs, self._machines, now)
+        outputs = [self._output(change) for change in changes]
+        outputs += [self._snapshot(taken.entity, at, body) for at, body in taken.before.days]
+        taken.before.changes[:] = changes
+        standing = self._standing(taken.entity, taken.before)
+        written: list[tuple[bytes, bytes | None]] = [
+            (b"m:" + user.encode(), orjson.dumps(tuple(member))) for user, member in taken.members.items()
+        ]
+        return TakenOver(taken.entity, outputs + ([standing] if standing else []), written)
 
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""

@@ -37,6 +37,25 @@ GONE = Member(None, "", (), None, "unknown", False, life=-1)
 """In the place of a member who left: of no life of the account, so nobody sees it, and not kept once it has settled."""
 
 
+class Names:
+    """States of users that are called otherwise now: members that were told of before are read by the names of now."""
+
+    def __init__(self, stages: dict[str, str], risks: dict[str, str]) -> None:
+        self.stages, self.risks = stages, risks
+
+    def of(self, member: Member) -> Member:
+        """The member by the names of now. Doing it twice changes nothing: no new name is an old one's (see the plan)."""
+        stages, risks, risk = self.stages, self.risks, member.risk
+        if not stages and not risks:
+            return member
+        reached = tuple(dict.fromkeys(stages.get(stage, stage) for stage in member.reached))
+        return member._replace(
+            stage=stages.get(member.stage, member.stage),
+            reached=reached,
+            risk=None if risk is None else risks.get(risk, risk),
+        )
+
+
 class Rollups:
     """The rollups of an account definition: which filters there are, and how a member moves between them."""
 

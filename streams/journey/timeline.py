@@ -285,7 +285,7 @@ class Timeline:
         """Where all that the head has folded is beyond the grace period, the head is the settled state."""
         if not e.recent or e.head is None or e.recent[-1].t >= boundary or e.head.now >= boundary:
             return
-        self._mark_seen(e, e.recent)
+        self.mark_seen(e, e.recent)
         tally.members.update(e.overlay)
         e.overlay = {}
         e.settled, e.settled_to, e.recent = e.head.dump(), e.head.now, []
@@ -306,12 +306,13 @@ class Timeline:
         base = Overlay(tally.members, settled)
         state, _, moved = self._refold(e, older, older[-1].t, base)
         tally.members.update(moved)
-        self._mark_seen(e, older)
+        self.mark_seen(e, older)
         e.settled, e.settled_to, e.recent = state.dump(), older[-1].t, newer
         now = e.head.now if e.head is not None else -1
         e.head, _, e.overlay = self._refold(e, newer, now, Overlay(tally.members, settled))
 
-    def _mark_seen(self, e: Entity, items: list[Input]) -> None:
+    def mark_seen(self, e: Entity, items: list[Input]) -> None:
+        """Recognise these when they come again."""
         e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:

@@ -179,3 +179,68 @@ def test_every_command_has_a_line_of_help() -> None:
         assert command.callback is not None
         assert command.callback.__name__ in result.output
         assert command.callback.__doc__
+
+
+def test_validate_prints_warnings_as_compilers_do_and_how_large_a_record_can_become(home: Path) -> None:
+    (home / "odd.yaml").write_text(tiny.TEXT.replace("when: idle >= 30d}", "when: days_28 >= 29}"))
+    result = journeys("validate", home / "odd.yaml")
+    assert result.exit_code == 0, result.output
+    assert "odd.yaml:18:57: warning: transition 'goes' of machine 'stage' can never fire" in result.output
+    assert "`days_28 >= 29` is out of reach: days_28 is 0 to 28" in result.output
+    assert "user: at most" in result.output
+    assert "account: at most" in result.output
+
+
+def test_shadow_prints_volume_first_and_writes_everything_as_json(home: Path) -> None:
+    (home / "other.yaml").write_text(
+        tiny.TEXT.replace("idle >= 14d", "idle >= 20d").replace("version: 1", "version: 2")
+    )
+    result = journeys(
+        "shadow", home / "in.jsonl", "--live", home / "tiny.yaml", "--candidate", home / "other.yaml", "--until",
+        "2024-01-18", "--json", home / "shadow.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    parts = ["a week per 100 accounts", "What they say differently", "In another state", "Journeys that part"]
+    assert sorted(parts, key=result.output.index) == parts
+    told = orjson.loads((home / "shadow.json").read_bytes())
+    assert told["elsewhere"] == [
+        {"kind": "user", "entity": "ada", "machine": "risk", "live": "at_risk", "candidate": "healthy"}
+    ]
+    (parting,) = told["partings"]
+    assert parting["live"]["because"][0]["value"] == 14 * 86_400
+    assert parting["candidate"] is None
+    assert parting["why"] == ["idle >= 14d (live), idle >= 20d (candidate); idle was 14 d"]
+    assert (told["live"]["version"], told["candidate"]["version"]) == (1, 2)
+    assert (told["live"]["alerts"]["opened"], told["candidate"]["alerts"]["opened"]) == (1, 0)
+
+
+def test_shadow_refuses_what_it_cannot_read(home: Path) -> None:
+    assert journeys("shadow", home / "none.jsonl", "--live", "saas", "--candidate", "saas").exit_code == 2
+    assert journeys("shadow", home / "in.jsonl", "--live", "nope", "--candidate", "saas").exit_code == 2
+
+
+NEXT = (
+    tiny.TEXT.replace("at_risk", "silent").replace("within: 28d", "within: 21d")
+    .replace("version: 1", "version: 2\nmigrate: {from: [1], states: {user.risk.at_risk: silent}}")
+)  # fmt: skip
+
+
+def test_validate_from_an_earlier_version_tells_what_becomes_of_its_states(home: Path) -> None:
+    (home / "next.yaml").write_text(NEXT)
+    result = journeys("validate", home / "next.yaml", "--from", home / "tiny.yaml")
+    assert result.exit_code == 0, result.output
+    assert "user.days_28: changed, so it begins empty, and is whole after 21 days" in result.output
+    assert "user.risk: at_risk becomes silent, told as a transition" in result.output
+
+
+def test_validate_from_an_earlier_version_refuses_what_a_worker_would(home: Path) -> None:
+    (home / "next.yaml").write_text(NEXT.replace(", states: {user.risk.at_risk: silent}", ""))
+    result = journeys("validate", home / "next.yaml", "--from", home / "tiny.yaml")
+    assert result.exit_code == 1
+    assert "state user.risk.at_risk is gone: say where it goes" in result.output
+    (home / "same.yaml").write_text(tiny.TEXT.replace("idle >= 14d", "idle >= 15d"))
+    assert (
+        "another file with the same version"
+        in journeys("validate", home / "same.yaml", "--from", home / "tiny.yaml").output
+    )
+    assert "nothing happens" in journeys("validate", home / "tiny.yaml", "--from", home / "tiny.yaml").output

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.deadletter import DeadLetter
+from schemas.definition.parse import load
 from streams.delivery.contracts import Output
 from streams.replay import CHUNK, Replay, Replayed, Unreadable, lines_of, replay_to
 from tests.streams import linked
@@ -55,7 +56,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     """The files of a folder, without how long the replay took."""
     found = {name: (folder / name).read_bytes() for name in FILES}
     told = orjson.loads(found["summary.json"])
-    del told["seconds"], told["events_per_second"]
+    del told["seconds"], told["events_per_second"], told["input"]
     return {**found, "summary.json": orjson.dumps(told)}
 
 
@@ -205,3 +206,11 @@ def test_people_and_accounts_turn_out_to_be_the_same_in_any_chunks(seed: int) ->
     merged = [t for t in truth(expected).values() if t["label"] == "merged"]
     assert {t["kind"] for t in merged} == {"user", "account"}
     assert all(t["into"] for t in merged)
+
+
+def test_a_folder_holds_what_it_takes_to_fold_an_entity_again(tmp_path: Path) -> None:
+    source = tiny.write(tmp_path / "in.jsonl", crowd(1))
+    out = run(tmp_path, source, "a")
+    told = orjson.loads((out / "summary.json").read_bytes())
+    assert (told["input"], told["source"]) == (str(source.resolve()), "canonical")
+    assert load(out / "definition.yaml").digest == tiny.definition().digest

@@ -60,6 +60,47 @@ def test_a_rule_that_cannot_fire_is_told(condition: str) -> None:
     assert len(found) == 1
     assert found[0].line == marked(text)[0]
     assert found[0].severity == "warning"
+    assert found[0].suggestion
+
+
+@pytest.mark.parametrize(
+    ("condition", "advised"),
+    [
+        ("weeks >= 5", "`weeks >= 5` is out of reach: weeks is 0 to 4"),
+        ("core_7 < 0", "`core_7 < 0` is out of reach: core_7 is never below 0"),
+        ("contract and core_7 < 0", "`core_7 < 0` is out of reach: core_7 is never below 0"),
+        ("idle >= 14d and contract and idle < 1d", "`idle >= 14d` and `idle < 1d` exclude each other: drop one, or say `or`"),
+        ("contract and not contract", "`contract` and `not contract` exclude each other: drop one, or say `or`"),
+        ("not known(core_7)", "`not known(core_7)` is out of reach: core_7 always has a value"),
+    ],
+)  # fmt: skip
+def test_what_makes_a_condition_impossible_is_named(condition: str, advised: str) -> None:
+    found = [p for p in check(parse(with_guard(condition))) if "can never fire" in p.message]
+    assert [p.suggestion for p in found] == [advised]
+
+
+def test_only_in_says_what_earlier_machines_can_be() -> None:
+    text = BASE.replace(
+        "    states: [healthy, at_risk]\n", "    only_in: {stage: [activation]}\n    states: [healthy, at_risk]\n"
+    )
+    rule = '      - {name: probe, from: healthy, to: at_risk, when: "stage == churn"}\n'
+    end = '      - {name: back, from: at_risk, to: healthy, when: "count(signals) == 0", hold: 1d}\n'
+    assert "'probe' of machine 'risk' can never fire" in said(text.replace(end, rule + end))
+    assert "can never fire" not in said(BASE.replace(end, rule + end))
+
+
+def test_every_warning_says_what_to_do_and_how_it_is_printed() -> None:
+    text = with_line("events", "  lonely: {name: X}")
+    (found,) = check(
+        parse(
+            text.replace(
+                "plan: {latest: properties.plan, of: bought, as: text}",
+                "plan: {latest: properties.plan, of: bought, publish: true}",
+            ).replace("as: time}", "as: time, publish: true}")
+        )
+    )[:1]
+    assert found.text("d.yaml").startswith(f"d.yaml:{found.line}:{found.column}: warning: ")
+    assert all(p.suggestion and not p.suggestion.endswith(".") for p in check(parse(text)))
 
 
 POSSIBLE = [
@@ -80,7 +121,7 @@ POSSIBLE = [
 
 @pytest.mark.parametrize("condition", POSSIBLE)
 def test_a_rule_that_can_fire_is_left_alone(condition: str) -> None:
-    assert "never" not in said(with_guard(condition))
+    assert "can never fire" not in said(with_guard(condition))
 
 
 @pytest.mark.parametrize(

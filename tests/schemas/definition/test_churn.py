@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.definition.check import check
-from schemas.definition.digest import _plain
+from schemas.definition.digest import plain
 from schemas.definition.model import Churn
 from schemas.definition.parse import parse
 from tests.schemas.definition.writing import BASE, MARK, marked, problems, with_guard, with_line
@@ -101,5 +101,5 @@ def test_what_coefficients_rest_on_is_no_part_of_the_digest_and_they_are() -> No
 
 def test_a_definition_without_one_is_hashed_as_if_the_language_had_none() -> None:
     """So every definition that was written before keeps its identity, and no engine stops at it."""
-    assert {"churn" in _plain(measure) for measure in parse(BASE).user.measures} == {False}
-    assert "churn" in _plain(parse(with_measure(GOOD)).user.measures[-1])
+    assert {"churn" in plain(measure) for measure in parse(BASE).user.measures} == {False}
+    assert "churn" in plain(parse(with_measure(GOOD)).user.measures[-1])

@@ -11,6 +11,9 @@ from clickhouse_connect.driver.client import Client
 from sinks.clickhouse.migrate import FOLDER, MigrationError, migrate, pending, read, statements
 from sinks.clickhouse.tables import TABLES
 
+NEXT = len(read()) + 1
+"""Number of the next migration."""
+
 
 def quiet(line: str) -> None:
     """Say nothing."""
@@ -42,8 +45,8 @@ def test_a_changed_migration_stops_and_says_where_the_change_belongs(bare: Clien
     folder = copytree(FOLDER, tmp_path / "migrations")
     migrate(bare, "changed", quiet, folder)
     (folder / "0001_tables.sql").write_text("SELECT 1;")
-    (folder / "0003_more.sql").write_text("CREATE TABLE more (n UInt8) ENGINE = MergeTree ORDER BY n;")
-    with pytest.raises(MigrationError, match=r"0001_tables.sql was changed .* as a new file 0004_"):
+    (folder / f"{NEXT:04}_more.sql").write_text("CREATE TABLE more (n UInt8) ENGINE = MergeTree ORDER BY n;")
+    with pytest.raises(MigrationError, match=rf"0001_tables.sql was changed .* as a new file {NEXT + 1:04}_"):
         migrate(bare, "changed", quiet, folder)
     assert bare.command("EXISTS TABLE more") == 0
 
@@ -51,26 +54,28 @@ def test_a_changed_migration_stops_and_says_where_the_change_belongs(bare: Clien
 def test_a_new_migration_is_added_to_what_is_there(bare: Client, tmp_path: Path) -> None:
     folder = copytree(FOLDER, tmp_path / "migrations")
     migrate(bare, "grown", quiet, folder)
-    (folder / "0003_more.sql").write_text("CREATE TABLE more (n UInt8) ENGINE = MergeTree ORDER BY n;")
+    (folder / f"{NEXT:04}_more.sql").write_text("CREATE TABLE more (n UInt8) ENGINE = MergeTree ORDER BY n;")
     assert migrate(bare, "grown", quiet, folder) == 1
     assert bare.command("EXISTS TABLE more") == 1
 
 
 def test_a_database_newer_than_this_version_is_left_alone(bare: Client, tmp_path: Path) -> None:
     folder = copytree(FOLDER, tmp_path / "migrations")
-    (folder / "0003_more.sql").write_text("SELECT 1;")
+    (folder / f"{NEXT:04}_more.sql").write_text("SELECT 1;")
     migrate(bare, "newer", quiet, folder)
-    with pytest.raises(MigrationError, match=r"0003_more.sql, which this version does not know: run the newer version"):
+    with pytest.raises(
+        MigrationError, match=rf"{NEXT:04}_more.sql, which this version does not know: run the newer version"
+    ):
         migrate(bare, "newer", quiet)
 
 
 def test_a_migration_that_broke_in_the_middle_is_finished_by_the_next_start(bare: Client, tmp_path: Path) -> None:
     folder = copytree(FOLDER, tmp_path / "migrations")
     half = "CREATE TABLE IF NOT EXISTS half (n UInt8) ENGINE = MergeTree ORDER BY n;\n"
-    (folder / "0003_half.sql").write_text(half + "NONSENSE;")
+    (folder / f"{NEXT:04}_half.sql").write_text(half + "NONSENSE;")
     with pytest.raises(Exception, match="NONSENSE"):
         migrate(bare, "broken", quiet, folder)
-    (folder / "0003_half.sql").write_text(
+    (folder / f"{NEXT:04}_half.sql").write_text(
         half + "CREATE TABLE IF NOT EXISTS rest (n UInt8) ENGINE = MergeTree ORDER BY n;"
     )
     assert migrate(bare, "broken", quiet, folder) == 1

@@ -12,9 +12,13 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from rich.console import Console
 
+from schemas.event import Event
+from schemas.sources import canonical
+from schemas.time import parse_time
+from sinks.clickhouse import journey
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.migrate import migrate
-from sinks.clickhouse.rows import rows_of
+from sinks.clickhouse.rows import event_row, rows_of
 from sinks.clickhouse.writer import ClickHouseWriter
 from streams.commands.explain import explain_entity, lines, unknown
 from streams.commands.found import Found, NotAReplay, in_clickhouse, in_folder, journeys
@@ -204,3 +208,105 @@ def test_a_name_with_quotes_and_umlauts_is_found_in_files(tmp_path: Path) -> Non
     assert status == 0
     assert orjson.loads((tmp_path / "out" / "entities.jsonl").read_bytes())["entity"] == name
     assert text.startswith(name)
+
+
+# --- as of an instant, and what would be next ---
+
+
+def as_of(entity: str, folder: Path, at: str | None) -> tuple[int, str]:
+    out = io.StringIO()
+    status = explain_entity(entity, None, folder, Console(file=out, width=200), parse_time(at) if at else None)
+    return status, out.getvalue()
+
+
+def next_of(entity: str, folder: Path, at: str | None = None) -> list[str]:
+    """The lines after `next`."""
+    text = as_of(entity, folder, at)[1]
+    return [" ".join(line.split()) for line in text[text.index("\nnext") :].strip().splitlines()]
+
+
+def test_what_would_have_to_happen_is_told_for_each_transition_and_open_alert(folder: Path) -> None:
+    assert next_of("ada", folder, "2024-01-20T00:00:00Z") == [
+        "next (as of 2024-01-20 00:00)",
+        "stage activation → churn goes: silent for 12 d more",
+        "risk at_risk → healthy back: active once",
+        "alert user_at_risk ends: active once",
+    ]
+    assert next_of("bob", folder, "2024-01-20T00:00:00Z")[1:] == [
+        "stage awareness → activation uses it: 1 more active day in 28d"
+    ]
+
+
+def test_without_a_time_it_is_told_as_of_the_end(folder: Path) -> None:
+    assert next_of("ada", folder)[:2] == [
+        "next (as of 2024-02-10 00:00)", "stage activation → churn goes: silent for 30 d more",
+    ]  # fmt: skip
+
+
+def test_what_came_after_the_time_is_left_out(folder: Path) -> None:
+    text = as_of("ada", folder, "2024-01-10T00:00:00Z")[1]
+    assert "awareness → activation" in text
+    assert "at_risk since" not in text
+    assert "2024-01-16" not in text
+
+
+def test_before_its_first_step_there_is_nothing_to_tell(folder: Path) -> None:
+    assert as_of("ada", folder, "2023-12-01T00:00:00Z") == (
+        1, "there is nothing on record of 'ada' before 2023-12-01T00:00:00.000Z\n",
+    )  # fmt: skip
+
+
+def test_an_account_is_folded_with_all_its_members(folder: Path) -> None:
+    assert next_of("acme", folder, "2024-01-01T12:00:00Z")[1:] == [
+        "stage awareness → engagement a user: 1 more member (stage activation)"
+    ]
+    assert next_of("acme", folder)[1:] == ["nothing leads on from where it stands"]
+
+
+def test_where_the_input_is_gone_the_story_is_told_all_the_same(tmp_path: Path) -> None:
+    source = tiny.write(tmp_path / "in.jsonl", tiny.lines(tiny.ada()))
+    replay_to(source, "canonical", tiny.definition(), tmp_path / "out")
+    source.unlink()
+    status, text = told("ada", tmp_path / "out")
+    assert status == 0
+    assert "next cannot be told: its input" in text
+    assert "awareness → activation" in text
+
+
+def test_events_that_do_not_lead_to_what_was_published_tell_nothing(tmp_path: Path) -> None:
+    source = tiny.write(tmp_path / "in.jsonl", tiny.lines(tiny.ada()))
+    replay_to(source, "canonical", tiny.definition(), tmp_path / "out")
+    tiny.write(source, tiny.lines(tiny.ada()[:1]))
+    assert (
+        "next cannot be told: the events on record do not lead to where it stands" in told("ada", tmp_path / "out")[1]
+    )
+
+
+def test_clickhouse_has_the_events_of_users_and_of_accounts_with_their_members(client: Client) -> None:
+    found = [event for line in tiny.lines(tiny.ada()) for event in canonical.decode(line) if isinstance(event, Event)]
+    bare = [event._replace(account=None) for event in found[1:2]]  # ada was elsewhere that time
+    ClickHouseWriter(client).write("events", [event_row(event).values for event in [found[0], *bare, *found[2:]]])
+    assert journey.events(client, "user", "ada") == [found[0], *bare, found[3]]
+    assert journey.events(client, "account", "acme") == [found[0], *bare, *found[2:]]
+    assert journey.events(client, "user", "x' OR '1'='1") == []
+    assert journey.newest_event(client) == found[3].at
+
+
+def test_from_clickhouse_the_same_is_told_as_from_the_folder(
+    folder: Path, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the settings, as the command does it: the story, and what would be next, from the events on record."""
+    for line in tiny.lines(tiny.ada()):
+        for event in canonical.decode(line):
+            assert isinstance(event, Event)
+            ClickHouseWriter(client).write("events", [event_row(event).values])
+    (tmp_path / "tiny.yaml").write_text(tiny.TEXT)
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'definition = "{tmp_path}/tiny.yaml"\n')
+    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    monkeypatch.setattr(client, "close", lambda: None)
+    for entity, at in (("ada", "2024-01-20T00:00:00Z"), ("acme", "2024-01-20T00:00:00Z"), ("bob", None)):
+        out = io.StringIO()
+        assert explain_entity(entity, settings, None, Console(file=out, width=200), parse_time(at) if at else None) == 0
+        assert out.getvalue() == as_of(entity, folder, at)[1]
+        assert "\nnext (as of" in out.getvalue()

@@ -11,7 +11,7 @@ from streams.delivery import record as rec
 from streams.delivery.contracts import NEVER, NOTHING_YET, Advanced, Beside, Ok, Origin, Outcome, Output, Record
 from streams.delivery.dead import TOPIC as DEAD_LETTERS
 from streams.delivery.origins import decode_origin, encode_origin, origin_header
-from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
+from streams.delivery.settings import Fenced, InputTruncated, TaskSettings
 from streams.delivery.task import Task
 from tests.simulation.toys import FORGET, IDLE
 from tests.streams.delivery.harness import SETTINGS, STILL, Driven, event
@@ -353,15 +353,6 @@ def test_an_input_that_ends_before_what_was_applied_is_refused() -> None:
     again.task.check_inputs({"direct": 3})
     with pytest.raises(InputTruncated, match="ends at 2, but it was applied up to 3"):
         again.task.check_inputs({"direct": 2})
-
-
-def test_a_partition_kept_under_an_unknown_definition_is_refused() -> None:
-    settings = replace(SETTINGS, definition="aaa")
-    driven = Driven(settings=settings).take_over()
-    driven.do(driven.task.drain(0))
-    Driven(list(driven.log), 2, settings=replace(settings, definition="bbb")).take_over()
-    with pytest.raises(UnknownDefinition, match="kept under definition 'aaa'"):
-        Driven(driven.log, 2, settings=replace(settings, definition="bbb", accepts=frozenset())).take_over()
 
 
 # --- what is sent on --------------------------------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""An entity's state at any instant, by folding its events anew: what is on record says what was, not what would be next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from schemas import sources
+from schemas.definition.errors import DefinitionErrors
+from schemas.definition.model import Definition
+from schemas.definition.parse import load
+from schemas.event import Event
+from schemas.time import parse_time
+from streams.journey.fold import Fold
+from streams.journey.state import State
+from streams.replay import Replay, Unreadable, lines_of
+
+
+class NotFolded(ValueError):
+    """There is no state to tell of; the message says why."""
+
+
+class Told(NamedTuple):
+    """Events about an entity, in the form of `source`; `ended`: where time stands, ms."""
+
+    definition: Definition
+    lines: list[bytes]
+    source: str
+    ended: int
+
+
+class Folded(NamedTuple):
+    """An entity at an instant (ms) of event time."""
+
+    fold: Fold
+    state: State
+    now: int
+
+
+def refold(told: Told, kind: str, entity: str, at: int | None) -> Folded:
+    """Fold the events up to an instant, the end without one. Raises NotFolded."""
+    now = told.ended if at is None else at
+    replay = Replay(told.definition, told.source, lambda output: None)
+    replay.run(told.lines, now)
+    plant = replay.users if kind == "user" else replay.accounts
+    found = None if plant is None else plant.entities.get(entity.encode())
+    if plant is None or found is None or found.head is None or found.head.begun < 0 or found.head.ended >= 0:
+        raise NotFolded("it has not begun yet, or is gone")
+    return Folded(plant.logic.fold, found.head, now)
+
+
+def in_folder(directory: Path, kind: str, entity: str) -> Told:
+    """The input of a replay, as far as it is about an entity. Raises NotFolded."""
+    try:
+        summary = orjson.loads((directory / "summary.json").read_bytes())
+        definition, path = load(directory / "definition.yaml"), Path(summary["input"])
+    except (OSError, ValueError, KeyError, DefinitionErrors):
+        raise NotFolded(f"{directory} does not say what was replayed; replay it again with this version") from None
+    if not path.is_file():
+        raise NotFolded(f"its input {path} is not there any more")
+    try:
+        lines = list(_about(path, summary["source"], kind, entity))
+    except Unreadable as problem:
+        raise NotFolded(str(problem)) from None
+    return Told(definition, lines, summary["source"], parse_time(summary["stopped_at"]) or 0)
+
+
+def _about(path: Path, source: str, kind: str, entity: str) -> Iterator[bytes]:
+    """Records that name a user, or an account or one of its members: a look for the bytes is enough, and quick."""
+    names = {entity}
+    if kind == "account":
+        names |= {event.entity for event in _events(lines_of(path), source, entity) if event.entity is not None}
+    wanted = re.compile(b"|".join(re.escape(orjson.dumps(name)) for name in sorted(names)))
+    yield from (line for line in lines_of(path) if wanted.search(line))
+
+
+def _events(lines: Iterable[bytes], source: str, account: str) -> Iterator[Event]:
+    wanted = orjson.dumps(account)
+    for line in lines:
+        if wanted in line:
+            found = sources.decode(source, line, None, (), 0)
+            yield from (event for event in found if isinstance(event, Event) and event.account == account)

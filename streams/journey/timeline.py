@@ -86,7 +86,17 @@ class Entity:
             )
         )
         rest = orjson.dumps(
-            [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep, self.handed, self.waits],
+            [
+                self.settled_to,
+                self.recent,
+                self.pending,
+                self.seqs,
+                self.said_at,
+                self.said,
+                asleep,
+                self.handed,
+                self.waits,
+            ],
             default=tuple,
         )
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))

@@ -138,7 +138,7 @@ def _standing(journey: Journey) -> Iterator[Text]:
     living = [record for record in last.values() if record["to"] is not None]
     if not living:
         gone = journey.transitions[-1]
-        into = f" into {gone['cause']['into']}" if "into" in gone["cause"] else ""
+        into = f" into {gone['into']}" if gone.get("into") else ""
         yield Text(f"gone: {gone['label'] or 'ended'}{into} on {gone['at'][:10]}", "bold")
         return
     yield Text("now", "bold").append(

@@ -76,30 +76,23 @@ class Entity:
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
-        head = self.head
-        asleep = self.asleep or (
-            (-1, NEVER)
-            if head is None
-            else (
-                head.now,
-                _forwards_until(self, head) if head.into else head.deadline if head.ended < 0 else head.ended,
-            )
-        )
         rest = orjson.dumps(
             [
-                self.settled_to,
-                self.recent,
-                self.pending,
-                self.seqs,
-                self.said_at,
-                self.said,
-                asleep,
-                self.handed,
+                self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, self._sleeps(), self.handed,
                 self.waits,
             ],
             default=tuple,
-        )
+        )  # fmt: skip
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
+
+    def _sleeps(self) -> tuple[int, int]:
+        """What stands for the head until it is folded again: its instant, and when there is something to do."""
+        head = self.head
+        if self.asleep is not None or head is None:
+            return self.asleep or (-1, NEVER)
+        if head.into is not None:
+            return head.now, _forwards_until(self, head)
+        return head.now, head.deadline if head.ended < 0 else head.ended
 
 
 class Tally(NamedTuple):

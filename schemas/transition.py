@@ -10,9 +10,7 @@ from schemas.shape import BECAUSE, ID, TIME, Form, Shape
 
 Kind = Literal["user", "account"]
 
-_CAUSE = Form(
-    {"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition", "into"]}}
-)
+_CAUSE = Form({"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition"]}})
 
 
 @dataclass(slots=True)

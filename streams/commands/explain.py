@@ -183,7 +183,7 @@ def _condition(row: dict[str, Any]) -> str:
 
 _CAUSES = {
     "event": "event", "timer": "time alone, due at", "member": "a member's fact", "link": "a link of two identifiers,",
-    "definition": "a new version of the definition,", "into": "merged into",
+    "definition": "a new version of the definition,",
 }  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def _standing(journey: Journey) -> Iterator[Text]:
     living = [record for record in last_steps(journey).values() if record["to"] is not None]
     if not living:
         gone = journey.transitions[-1]
-        into = f" into {gone['cause']['into']}" if "into" in gone["cause"] else ""
+        into = f" into {gone['into']}" if gone.get("into") else ""
         yield Text(f"gone: {gone['label'] or 'ended'}{into} on {gone['at'][:10]}", "bold")
         return
     yield Text("now", "bold").append(

@@ -114,7 +114,7 @@ class Journeys:
         """An entity that an earlier definition kept; what it had still to say comes first."""
         taken = former.take_over(key.decode(), payload, boundary, beside)
         changes = former.stamped(taken, now) + stamped(taken.changes, taken.entity.seqs, self._machines, now)
-        outputs = [self._output(change) for change in changes]
+        outputs = [self._output(taken.entity, change) for change in changes]
         outputs += [self._snapshot(taken.entity, at, body) for at, body in taken.before.days]
         taken.before.changes[:] = changes
         standing = self._standing(taken.entity, taken.before)
@@ -129,16 +129,20 @@ class Journeys:
 
     def outputs(self, e: Entity, tally: Tally, now: int) -> list[Output]:
         """The records that a tally publishes, in order: changes, the mornings, then where the entity stands."""
-        found = [self._output(change) for change in stamped(tally.changes, e.seqs, self._machines, now)]
+        found = [self._output(e, change) for change in stamped(tally.changes, e.seqs, self._machines, now)]
         found += [self._snapshot(e, at, body) for at, body in tally.days]
         last = self._standing(e, tally)
         if last is not None:
             found.append(last)
         return found
 
-    def _output(self, change: Change) -> Output:
+    def _output(self, e: Entity, change: Change) -> Output:
         record = change.record
         if isinstance(record, Message):
+            if record.what == "link" and record.said["link"][1] == e.key:
+                e.waits.pop(record.to, None)
+                if record.valid:
+                    e.waits[record.to] = record.t
             self._counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
             topic = "events" if self.kind == "user" and record.what != "member" else "members"
             return Output(topic, record.to.encode(), record.to_json())

@@ -80,7 +80,7 @@ class Migration:
                 before.changes.extend(self._drop(was, head, at))
                 changes += self._begin(entity, entity.head, head, at)
             entity.settled, entity.settled_to = entity.head.dump(), max(at, was.settled_to)
-            old.mark_seen(entity, was.recent)
+            old.mark_seen(entity, was.recent, before)
         return Taken(entity, was, before, changes, written)
 
     def stamped(self, taken: Taken, now: int) -> list[Change]:

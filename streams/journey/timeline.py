@@ -19,7 +19,7 @@ from schemas.alert import Alert, alert_id
 from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
 from streams.journey.fold import Change, Fact, Fold, Members, Out
-from streams.journey.identity import Link, Merge
+from streams.journey.identity import Link, Merge, Message
 from streams.journey.redirect import Into, Redirects
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
@@ -51,8 +51,8 @@ class Entity:
     """One user or account in memory. `pending` are an account's inputs that wait for their time."""
 
     __slots__ = (
-        "asleep", "handed", "head", "key", "mark", "overlay", "pending", "recent", "resume", "said", "said_at", "seen", "seqs",
-        "settled", "settled_to",
+        "asleep", "handed", "head", "key", "linked", "mark", "overlay", "pending", "recent", "resume", "said", "said_at", "seen", "seqs",
+        "settled", "settled_to", "waits",
     )  # fmt: skip
 
     def __init__(self, key: str, machines: int) -> None:
@@ -68,25 +68,30 @@ class Entity:
         self.said_at = -1  # when the last snapshot was written, and of what
         self.said = 0
         self.mark = -1  # of the events behind the published values at the last look; not written down
+        self.linked = False  # a link is among the recent inputs
+        self.waits: dict[str, int] = {}  # identifiers that were told to forward here and have not settled it yet: when
         self.resume = -1  # the instant of the next slice, ms
         self.handed = 0  # slices of members given to the account that this one was merged into; -1 when all are
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
-        head = self.head
-        asleep = self.asleep or (
-            (-1, NEVER)
-            if head is None
-            else (
-                head.now,
-                _forwards_until(self, head) if head.into else head.deadline if head.ended < 0 else head.ended,
-            )
-        )
         rest = orjson.dumps(
-            [self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, asleep, self.handed],
+            [
+                self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, self._sleeps(), self.handed,
+                self.waits,
+            ],
             default=tuple,
-        )
+        )  # fmt: skip
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
+
+    def _sleeps(self) -> tuple[int, int]:
+        """What stands for the head until it is folded again: its instant, and when there is something to do."""
+        head = self.head
+        if self.asleep is not None or head is None:
+            return self.asleep or (-1, NEVER)
+        if head.into is not None:
+            return head.now, _forwards_until(self, head)
+        return head.now, head.deadline if head.ended < 0 else head.ended
 
 
 class Tally:
@@ -133,9 +138,10 @@ class Timeline:
         (
             entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline), *handed
         ) = orjson.loads(data[at + state + seen :])  # fmt: skip
-        entity.handed = handed[0] if handed else 0
+        entity.handed, entity.waits = handed or (0, {})
         entity.recent = [_input(row) for row in recent]
         entity.pending = [_input(row) for row in pending]
+        entity.linked = any(isinstance(item, Link) for item in entity.recent)
         entity.asleep = (now, deadline)
         return entity
 
@@ -157,6 +163,8 @@ class Timeline:
         else:
             self._append(e, order, until, settled, tally)
         self._settle(e, until - self.grace, tally)
+        if e.linked or (e.head is not None and e.head.into is not None):
+            self.settle_before(e, until - self.grace, settled, tally)
         if len(e.recent) > RECENT:
             self._overflow(e, until - self.grace, settled, tally)
         return tally
@@ -208,6 +216,8 @@ class Timeline:
         for item in inputs:
             if isinstance(item, Retract):
                 self._take_back(e, item, fresh)
+            elif isinstance(item, Merge) and "settled" in item.said:
+                e.waits.pop(item.said["settled"], None)
             elif isinstance(fresh.get(item.id), Retract):  # taken back and said again: as if nothing had been said
                 del fresh[item.id]
             elif item.id in fresh:
@@ -219,6 +229,7 @@ class Timeline:
                 fresh[item.id] = item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1))
             else:
                 fresh[item.id] = item
+            e.linked = e.linked or isinstance(item, Link)
         return sorted(fresh.values(), key=lambda i: (i.t, i.id)) if len(fresh) > 1 else list(fresh.values())
 
     def _take_back(self, e: Entity, item: Retract, fresh: dict[str, Input | Retract]) -> None:
@@ -282,17 +293,20 @@ class Timeline:
     # --- settling ----------------------------------------------------------------------------------------------------
 
     def _settle(self, e: Entity, boundary: int, tally: Tally) -> None:
-        """Where all that the head has folded is beyond the grace period, the head is the settled state."""
-        if not e.recent or e.head is None or e.recent[-1].t >= boundary or e.head.now >= boundary:
+        """Where all that the head has folded is beyond the grace period, the head is the settled state.
+
+        Not while an identifier that was told to forward here may still correct what it handed over.
+        """
+        if not e.recent or e.waits or e.head is None or e.recent[-1].t >= boundary or e.head.now >= boundary:
             return
-        self.mark_seen(e, e.recent)
+        self.mark_seen(e, e.recent, tally)
         tally.members.update(e.overlay)
         e.overlay = {}
         e.settled, e.settled_to, e.recent = e.head.dump(), e.head.now, []
 
     def settle_before(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
         """Settle what is older than an instant, though newer inputs have come since."""
-        if e.recent and e.recent[0].t < boundary:
+        if e.recent and e.recent[0].t < boundary and not e.waits:
             self._overflow(e, boundary, settled, tally)
 
     def _overflow(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
@@ -306,13 +320,16 @@ class Timeline:
         base = Overlay(tally.members, settled)
         state, _, moved = self._refold(e, older, older[-1].t, base)
         tally.members.update(moved)
-        self.mark_seen(e, older)
+        self.mark_seen(e, older, tally)
         e.settled, e.settled_to, e.recent = state.dump(), older[-1].t, newer
         now = e.head.now if e.head is not None else -1
         e.head, _, e.overlay = self._refold(e, newer, now, Overlay(tally.members, settled))
 
-    def mark_seen(self, e: Entity, items: list[Input]) -> None:
-        """Recognise these when they come again."""
+    def mark_seen(self, e: Entity, items: list[Input], tally: Tally) -> None:
+        """Recognise these when they come again; who made the links among them hears that they are settled."""
+        if e.linked:
+            e.linked = any(isinstance(item, Link) for item in e.recent if item not in items)
+            tally.changes.extend(settled_link(e.key, item) for item in items if isinstance(item, Link))
         e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:
@@ -338,6 +355,13 @@ def difference(before: list[Change], after: list[Change]) -> list[Change]:
             record.supersedes = first.pop(record.machine, None)
         found.append(change)
     return found
+
+
+def settled_link(key: str, link: Link) -> Change:
+    """Tell who made a link that nothing from before it can change any more."""
+    _, target, kind, event = link.said
+    sent = Message("merge", f"~settled {link.id} {key}", target, link.t, {"settled": key, "as": kind, "event": event})
+    return Change("message", sent)
 
 
 def _undone(change: Change, gone: set[str]) -> Change:
@@ -396,5 +420,5 @@ def _input(row: list[Any]) -> Input:
 def _forwards_until(e: Entity, head: State) -> int:
     """When an entity that forwards has something left to do: settle, and give its members to the account it is now."""
     into = Into(*(head.into or ()))
-    settles = max(e.recent[-1].t, head.now) + into.wait if e.recent else NEVER
+    settles = e.recent[0].t + into.wait if e.recent and not e.waits else NEVER
     return min(settles, max(into.due, e.resume)) if into.life is not None and e.handed >= 0 else settles

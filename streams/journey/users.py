@@ -137,7 +137,8 @@ class UsersLogic(Journeys):
         outcomes: list[Outcome] = []
         entity = entity_of(found)
         if entity is not None and self._home is not None and self._lives_in(entity, self._home) != partition:
-            outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, "misplaced"))
+            reason = "misplaced" if entity == found.entity else "identified"  # by an address: nobody's key in a source
+            outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, reason))
         elif entity is not None:
             self.matched(bits)
             outcomes.append(Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at))

@@ -9,14 +9,16 @@ from typing import Any
 
 import orjson
 
+from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from streams.delivery.contracts import Logic, Outcome, Output, Record
 from streams.journey.accounts import AccountsLogic
-from streams.journey.users import Decoder, UsersLogic
+from streams.journey.users import Alone, Decoder, UsersLogic
 from streams.replay import Replay
 from tests.simulation.kafka import Kafka
-from tests.simulation.play import Fed, Wrong
+from tests.simulation.play import Fed, Wrong, states
 from tests.simulation.worker import PARTITIONS
+from tests.streams import linked
 
 DAY = 86_400_000
 BEGIN = 1_680_307_200_000
@@ -34,8 +36,8 @@ CALLED = {"id", "machine", "kind", "entity", "from", "to", "name", "label", "at"
 class JourneyPlay:
     """`saas.yaml` over a random year of a few people in two accounts."""
 
-    def __init__(self, grace: int | None = None) -> None:
-        definition = load(Path("schemas/definitions/saas.yaml"))
+    def __init__(self, grace: int | None = None, definition: Definition | None = None) -> None:
+        definition = definition or load(Path("schemas/definitions/saas.yaml"))
         clock = replace(definition.clock, wall=False, grace=definition.clock.grace if grace is None else grace)
         self.definition = replace(definition, clock=clock)
         self.decoder = Decoder(self.definition, "canonical")
@@ -121,6 +123,37 @@ class LinkedPlay(JourneyPlay):
             event |= {"type": "identify", "event": "Identified", "traits": {"email": f"{who}@acme.test"}}
         if way == "group":
             event |= {"type": "group", "event": "Grouped", "account": "a0", "traits": {"crm_company": "a1"}}
+
+
+class CountedPlay(JourneyPlay):
+    """People under several names with an hour of grace, while partitions are months apart.
+
+    What comes out of time does not move stages where it would have in time; but every event counts, and counts once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(definition=linked.definition("1h", forget=False))
+
+    def ending(self) -> bytes:
+        return orjson.dumps({"type": "watermark", "at": (linked.BEGIN + 200 * DAY) / 1000})
+
+    def history(self, random: Random) -> list[Fed]:
+        lines = linked.crowd(random.randrange(1_000_000), n=random.randint(20, 60), people=3)
+        read = [orjson.loads(line) for line in lines]
+        return [
+            Fed("raw", (e.get("user") or e["anonymous"]).encode(), line) for e, line in zip(read, lines, strict=True)
+        ]
+
+    def check(self, kafka: Kafka, feed: list[Fed]) -> None:
+        logic = self.logics["users"]
+        counted = 0
+        for key, payload in states(kafka, "users", logic).items():
+            entity = logic.load(key, payload)
+            logic.timeline.wake(entity, Alone())  # type: ignore[attr-defined]
+            head = entity.head
+            counted += head.cells[0] if head is not None and head.begun >= 0 and head.ended < 0 else 0
+        if counted != len(feed):
+            raise Wrong(f"{len(feed)} events were fed, and {counted} are counted")
 
 
 def _valid(values: list[bytes | None]) -> dict[str, dict[str, Any]]:

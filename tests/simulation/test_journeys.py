@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.journey_play import JourneyPlay, LinkedPlay
+from tests.simulation.journey_play import CountedPlay, JourneyPlay, LinkedPlay
 from tests.simulation.play import Wrong
 from tests.simulation.rules import OFF
 from tests.simulation.schedule import run
@@ -28,6 +28,13 @@ def test_a_live_run_with_crashes_is_equal_to_a_replay(seed: int, play: JourneyPl
 @pytest.mark.parametrize("seed", range(12))
 def test_so_is_one_in_which_people_and_accounts_turn_out_to_be_the_same(seed: int, linked: LinkedPlay) -> None:
     run(seed, play=linked)
+
+
+def test_whoever_turns_out_to_be_whom_and_however_late_every_event_counts_once() -> None:
+    """Seeds 9 and 14 count one twice where a survivor does not wait for what is handed over to be settled."""
+    play = CountedPlay()
+    for seed in range(40):
+        run(seed, play=play)
 
 
 @pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])

@@ -52,19 +52,19 @@ account:
 """
 
 
-def definition() -> Definition:
-    return parse(TEXT)
+def definition(grace: str = "12h", forget: bool = True) -> Definition:
+    text = TEXT.replace("grace: 12h", f"grace: {grace}")
+    return parse(text if forget else "".join(line for line in text.splitlines(keepends=True) if "forget" not in line))
 
 
-def crowd(seed: int, n: int = 250) -> list[bytes]:
-    """Records of 15 people of four accounts over some four months, in event-time order."""
+def crowd(seed: int, n: int = 250, people: int = 15) -> list[bytes]:
+    """Records of people of four accounts over some four months, in event-time order."""
     luck = Random(seed)
     times = sorted(BEGIN + luck.randrange(120 * DAY) for _ in range(n))
-    return [orjson.dumps(_event(luck, i, at)) for i, at in enumerate(times)]
+    return [orjson.dumps(_event(luck, i, at, luck.randrange(people))) for i, at in enumerate(times)]
 
 
-def _event(luck: Random, number: int, at: int) -> dict[str, Any]:
-    person = luck.randrange(15)
+def _event(luck: Random, number: int, at: int, person: int) -> dict[str, Any]:
     who, account = f"u{person}", f"a{person % 4}"
     event: dict[str, Any] = {
         "id": f"e{number:04}",

@@ -176,7 +176,9 @@ def test_an_alert_that_nothing_has_ended_stands_open(folder: Path) -> None:
 
 
 def test_who_is_gone_is_told_as_gone_with_where_to() -> None:
-    end = transition(2, 2, cause={"into": "ada@acme.com"}, label="merged", **{"from": "awareness", "to": None})
+    end = transition(
+        2, 2, cause={"link": "e9"}, label="merged", into="ada@acme.com", **{"from": "awareness", "to": None}
+    )
     text = "\n".join(line.plain for line in lines("ada", journeys(Found([transition(1), end], [], [], []))[0]))
     assert text.endswith("gone: merged into ada@acme.com on 2024-01-01")
 

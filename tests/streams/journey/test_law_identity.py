@@ -24,6 +24,7 @@ from tests.strategies.histories import History, companies, in_order
 from tests.strategies.links import linked_histories
 
 LONG = os.environ.get("LAWS") == "long"
+EXAMPLES = 130
 
 
 def driven(definition: Definition, history: History) -> Driven:
@@ -77,7 +78,7 @@ def test_however_links_arrive_the_same_transitions_stand(capsys: pytest.CaptureF
 
     @settings(
         phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
-        max_examples=5_000 if LONG else int(os.environ.get("N","150")), derandomize=not LONG, deadline=None, database=None,
+        max_examples=5_000 if LONG else EXAMPLES, derandomize=not LONG, deadline=None, database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(st.data())
@@ -98,6 +99,7 @@ def test_however_links_arrive_the_same_transitions_stand(capsys: pytest.CaptureF
     with capsys.disabled():
         print(f"\n  {dict(seen)}")
     assert seen["user merged"] >= 0.5 * seen["histories"]
+    assert seen["user moved by a link"] >= 5
     assert seen["account merged"] >= 0.1 * seen["histories"]
 
 
@@ -107,7 +109,7 @@ def test_a_merge_is_what_the_naive_model_makes_of_it(capsys: pytest.CaptureFixtu
 
     @settings(
         phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
-        max_examples=5_000 if LONG else int(os.environ.get("N","150")), derandomize=not LONG, deadline=None, database=None,
+        max_examples=5_000 if LONG else EXAMPLES, derandomize=not LONG, deadline=None, database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(st.data())
@@ -125,3 +127,5 @@ def test_a_merge_is_what_the_naive_model_makes_of_it(capsys: pytest.CaptureFixtu
     law()
     with capsys.disabled():
         print(f"\n  {dict(seen)}")
+    assert seen["merged"] >= 0.5 * seen["histories"]
+    assert seen["moved by a link"] >= 10

@@ -21,8 +21,10 @@ from streams.journey.measures import (
     Wide,
     Windowed,
 )
-from streams.journey.merge import remember
+from streams.journey.merge import absorb, portable, remember
 from streams.journey.state import State
+from tests.streams.journey.harness import START, Person
+from tests.streams.journey.small import small
 
 Hit = tuple[int, Any]
 """(instant, value); a day has ten instants."""
@@ -102,3 +104,72 @@ def test_only_so_many_names_are_remembered_and_the_newest_stay() -> None:
     assert "merging" in state.names
     assert "n199" in state.names
     assert len(state.names) == 64
+
+
+# --- states ---
+
+CARRYING = small(
+    """
+n:     {count: any}
+on:    {flag: {set: open, clear: close}}
+since: {count: any, since: on}
+plan:  {latest: properties.plan, of: any}
+""",
+    tail="  carry: [title, team]\n",
+)
+
+
+def lived(key: str, *events: tuple[str, float, dict[str, Any]], account: str | None = None) -> Person:
+    """A person with these events: (name, day, properties and traits)."""
+    person = Person(CARRYING, key, account)
+    for name, day, said in events:
+        person.event(name, day, **said)
+    return person
+
+
+def merged(survivor: Person, loser: Person) -> State:
+    """The survivor's state with the loser's in it, which went to bytes and back as messages do."""
+    fold = survivor.logic.fold
+    assert survivor.entity.head is not None
+    absorb(
+        fold.terms, fold.machines, survivor.entity.head, text(portable(fold.terms, fold.machines, loser.entity.head))
+    )
+    state: State = survivor.entity.head
+    return state
+
+
+def test_what_both_counted_adds_up_also_since_a_flag_rose() -> None:
+    loser = lived("c1", ("Other", 0, {}), ("Opened", 1, {}), ("Other", 2, {}))
+    survivor = lived("u1", ("Opened", 3, {}), ("Other", 4, {}), ("Other", 5, {}))
+    state = merged(survivor, loser)
+    values = {name: term.value(state, state.now, START) for name, term in survivor.logic.fold.terms.terms.items()}
+    assert (values["n"], values["since"], values["on"]) == (6, 5, True)
+    survivor.event("Closed", 6)
+    survivor.event("Opened", 7)
+    assert survivor.logic.fold.terms.terms["since"].value(state, state.now, START) == 1
+
+
+def test_every_state_that_either_was_in_counts_as_reached() -> None:
+    state = merged(lived("u1", ("Other", 3, {})), lived("c1", ("Opened", 0, {})))
+    assert state.reached == [0b11]
+    assert state.states == [0]
+
+
+def test_the_survivors_own_word_counts_and_what_it_does_not_know_is_taken_over() -> None:
+    loser = lived("c1", ("Other", 9, {"traits": {"title": "CEO", "team": "red"}, "plan": "old"}), account="a1")
+    survivor = lived("u1", ("Other", 3, {"traits": {"title": "CTO"}}))
+    state = merged(survivor, loser)
+    assert state.attrs == {"title": "CTO", "team": "red"}
+    assert (state.home, state.last_id) == ("a1", "c1-1")
+    assert survivor.logic.fold.terms.terms["plan"].value(state, state.now, START) == "old"
+
+
+def test_merging_leaves_what_was_received_as_it_was() -> None:
+    """It is kept to be folded again, and cells change in place."""
+    loser, survivor = lived("c1", ("Opened", 0, {})), lived("u1", ("Other", 1, {}))
+    fold = survivor.logic.fold
+    said = text(portable(fold.terms, fold.machines, loser.entity.head))
+    before = text(said)
+    absorb(fold.terms, fold.machines, survivor.entity.head, said)
+    survivor.event("Other", 2)
+    assert said == before

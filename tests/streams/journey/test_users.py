@@ -82,6 +82,38 @@ def test_a_record_on_the_wrong_partition_goes_home_and_is_counted() -> None:
     assert home.key == b"u1"
 
 
+def test_who_gives_an_address_goes_to_where_the_address_is() -> None:
+    logic = UsersLogic(saas(), {"app": "canonical"}, home=lambda key: int(b"@" in key))
+    (found,) = logic.read(
+        record("app", user=None, anonymous="c1", event="Identified", type="identify", traits={"email": "Ada@acme.test"})
+    )
+    assert isinstance(found, Redirect)
+    assert (found.reason, found.output.topic, found.output.key) == ("identified", "events", b"ada@acme.test")
+
+
+def test_what_identifiers_tell_each_other_goes_through_events_and_is_read_there() -> None:
+    person = Person(saas())
+    person.put([], ms(0))
+    logic = UsersLogic(saas(), {"app": "canonical"})
+    hit = [o for o in logic.read(record("app", anonymous="c1")) if isinstance(o, Ok)]
+    advanced = logic.advance(b"u1", logic.new(b"u1"), [hit[0].input], START, START, person.kept)
+    (link,) = [o for o in advanced.outputs if o.topic == "events"]
+    (told,) = logic.read(Record("events", 0, 0, START, link.key, link.value))
+    assert isinstance(told, Ok)
+    assert (told.key, told.input.said[1], told.at) == (b"c1", "u1", START)
+
+
+def test_a_message_that_cannot_be_read_is_a_dead_letter() -> None:
+    for value in (
+        b'{"link":"e1","t":5}',
+        b'{"merge":',
+        b'{"member":"x","t":1,"valid":true,"said":{}}',
+        b'{"hit":1,"t":2,"valid":true,"said":[]}',
+    ):
+        (found,) = UsersLogic(saas()).read(Record("events", 0, 0, START, b"c1", value))
+        assert isinstance(found, Dead), value
+
+
 def test_the_anonymous_are_followed_under_their_own_id() -> None:
     (found,) = UsersLogic(saas()).read(record(user=None, anonymous="cookie-1"))
     assert isinstance(found, Ok)

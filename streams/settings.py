@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from schemas.sources import decoder
+from schemas.sources import MAPPING, decoder
 from schemas.time import parse_time
 
 SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD")
@@ -231,9 +231,7 @@ class _Reader:
     def _sources(self, told: Any) -> tuple[SourceTopic, ...]:
         listed = self._env.get("JOURNEYS_SOURCES")
         if listed is not None:
-            told = [
-                dict(zip(("topic", "source", "keyed_by"), item.split(":"), strict=False)) for item in listed.split(",")
-            ]
+            told = [_listed(item) for item in listed.split(",")]
         if not isinstance(told, list):
             raise self._wrong("sources", "is a list: write [[sources]] with topic and source below it")
         return tuple(self._source(item, number) for number, item in enumerate(told))
@@ -276,6 +274,16 @@ class _Reader:
         line = self._lines.get(name)
         where = f"{self._path}:{line}" if line and _variable(name) not in self._env else f"variable {_variable(name)}"
         return SettingsError(f"{where}: {name} {what}")
+
+
+def _listed(item: str) -> dict[str, str]:
+    """One item of JOURNEYS_SOURCES. The name of a mapping file has a colon of its own: `topic:mapping:FILE:user`."""
+    topic, mapping, rest = item.partition(f":{MAPPING}")
+    if not mapping:
+        return dict(zip(("topic", "source", "keyed_by"), item.split(":"), strict=False))
+    file = rest.removesuffix(":user")
+    keyed = {"keyed_by": "user"} if file != rest else {}
+    return {"topic": topic, "source": MAPPING + file, **keyed}
 
 
 def _variable(name: str) -> str:

@@ -9,7 +9,8 @@ from schemas import sources
 from schemas.definition.model import Definition
 from schemas.event import Event
 from schemas.sources import canonical
-from schemas.sources.outcome import Failure, Watermark
+from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
+from schemas.sources.outcome import Outcome as Found
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.journey.fold import Members
 from streams.journey.logic import Journeys
@@ -60,7 +61,7 @@ class Decoder:
         self._source = source
         self._max_future = definition.clock.max_future
 
-    def events(self, record: Record) -> list[Event | Failure | Watermark]:
+    def events(self, record: Record) -> Decoded:
         return sources.decode(
             self._source, record.value, record.key, record.headers, record.timestamp, max_future=self._max_future
         )
@@ -69,7 +70,7 @@ class Decoder:
         """Each event re-keyed by its user, and by its account where that one looks at it."""
         return [outcome for found in self.events(record) for outcome in self._route(found)]
 
-    def _route(self, found: Event | Failure | Watermark) -> list[Outcome]:
+    def _route(self, found: Found) -> list[Outcome]:
         if not isinstance(found, Event):
             return [refused(found)]
         bits = self.router.selections.match(found)
@@ -87,9 +88,11 @@ class Decoder:
         return outcomes or [Drop("account_event_unused")]
 
 
-def refused(found: Failure | Watermark) -> Outcome:
+def refused(found: Failure | Skipped | Watermark) -> Outcome:
     """What a decoder did not make an event of."""
-    return Clocked(found.at) if isinstance(found, Watermark) else Dead(found.reason, found.detail)
+    if isinstance(found, Watermark):
+        return Clocked(found.at)
+    return Dead(found.reason, found.detail) if isinstance(found, Failure) else Drop(found.reason)
 
 
 class UsersLogic(Journeys):
@@ -116,7 +119,7 @@ class UsersLogic(Journeys):
             return [outcome for found in self._events.events(record) for outcome in self._read(found)]
         return [outcome for found in decoder.events(record) for outcome in self._read_direct(found, record.partition)]
 
-    def _read(self, found: Event | Failure | Watermark) -> list[Outcome]:
+    def _read(self, found: Found) -> list[Outcome]:
         """From `events`: routed before, so only for its user."""
         if not isinstance(found, Event):
             return [refused(found)]
@@ -127,7 +130,7 @@ class UsersLogic(Journeys):
             return [Drop("account_event_unused")]
         return [Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at)]
 
-    def _read_direct(self, found: Event | Failure | Watermark, partition: int) -> list[Outcome]:
+    def _read_direct(self, found: Found, partition: int) -> list[Outcome]:
         """From a source keyed by user id: exclusions and the account's copy are seen to here."""
         if not isinstance(found, Event):
             return [refused(found)]

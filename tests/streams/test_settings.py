@@ -56,6 +56,20 @@ def test_variables_override_the_file(tmp_path: Path) -> None:
     assert found.sources == (SourceTopic("one", "segment", None), SourceTopic("two", "canonical", "user"))
 
 
+def test_a_mapping_file_is_a_source_in_the_file_and_in_the_variable(tmp_path: Path) -> None:
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text("time: at\nname: what\nuser: who\n")
+    listed = f"one:mapping:{mapping},two:mapping:{mapping}:user"
+    found = load_settings(None, {"JOURNEYS_SOURCES": listed}).sources
+    assert [(s.topic, s.source, s.keyed_by) for s in found] == [
+        ("one", f"mapping:{mapping}", None), ("two", f"mapping:{mapping}", "user"),
+    ]  # fmt: skip
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("time: at\n")
+    with pytest.raises(SettingsError, match=r"wrong\.yaml:1:1: a mapping needs `name:`"):
+        load_settings(None, {"JOURNEYS_SOURCES": f"one:mapping:{wrong}"})
+
+
 def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
     assert load_settings(None, {"JOURNEYS_SETTINGS": str(written(tmp_path, GOOD))}).prefix == "acme."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,17 +129,15 @@ def test_a_mapping_file_is_named_like_a_source(tmp_path: Path) -> None:
     file.write_text(SHOP)
     (found,) = decode(f"mapping:{file}", orjson.dumps(ORDER))
     assert isinstance(found, Event)
-    with pytest.raises(ValueError, match="nowhere.yaml:1:1: cannot be read"):
+    with pytest.raises(ValueError, match=r"nowhere\.yaml:1:1: cannot be read"):
         decoder("mapping:nowhere.yaml")
 
 
 @given(text=st.text("abc:{}[]- \n'\"@.", max_size=60))
 @settings(max_examples=150)
 def test_any_text_is_a_mapping_or_an_error(text: str) -> None:
-    try:
+    with suppress(DefinitionErrors):
         parse(text)
-    except DefinitionErrors as wrong:
-        assert wrong.problems
 
 
 @given(value=st.recursive(

@@ -8,11 +8,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from schemas.sources import (
+    baremetrics,
     canonical,
+    chargebee,
+    chartmogul,
     mapping,
+    maxio,
     posthog,
     rudderstack,
     segment,
+    stripe,
     thrivestack,
 )
 from schemas.sources.outcome import Decoded, Headers
@@ -29,6 +34,12 @@ REGISTRY: tuple[Source, ...] = (
     posthog.SOURCE,
     thrivestack.SOURCE,
     rudderstack.JUNE,
+    # revenue
+    stripe.SOURCE,
+    chargebee.SOURCE,
+    maxio.SOURCE,
+    chartmogul.SOURCE,
+    baremetrics.SOURCE,
 )
 """All sources, in the order in which they are listed."""
 

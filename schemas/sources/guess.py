@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from schemas.event import Event
-from schemas.sources import REGISTRY, Source, decode
+from schemas.sources import REGISTRY, decode
 from schemas.sources.precedence import look
+from schemas.sources.vendor import Source
 
 FEW = 1_000
 """Lines looked at. A file has one source; a thousand lines show it."""

@@ -37,6 +37,7 @@ SkipReason = Literal[
     "empty",  # a batch of nothing
     "tombstone",  # the end of a key on a compacted topic
     "aggregate",  # a figure about many people, and nobody's event
+    "nobody",  # about no person and no account: a price list, an article, a setting
     "other_group",  # about a group of people that is no account
     "test",  # the vendor's own trial delivery
     "vendor_excluded",  # the vendor marks it as not to be counted

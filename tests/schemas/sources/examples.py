@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -37,14 +38,20 @@ class Full(NamedTuple):
     """A message in which the ways of a source's precedence lead to different values.
 
     expect    attribute -> {way: its value once the better ways are taken out, or Given}
-    companion changed while anybody is taken out, so that the event stays somebody's
+    companion field -> what to change once no way leads to it, so that the event stays one, and somebody's
+    wrap      makes the record of a message, where the two are not the same
     """
 
     source: str
     message: Any
     expect: dict[str, dict[str, Any]]
-    companion: dict[str, Any] = {}  # noqa: RUF012 - never mutated
+    companion: dict[str, dict[str, Any]] = {}  # noqa: RUF012 - never mutated
     headers: tuple[tuple[str, bytes], ...] = ()
+    wrap: Callable[[Any], Any] = lambda message: message
+
+    def record(self, message: Any = None) -> bytes:
+        """The message, or another form of it, as its record."""
+        return encoded(self.wrap(self.message if message is None else message))
 
 
 def encoded(record: Any) -> bytes:

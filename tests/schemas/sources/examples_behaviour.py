@@ -134,7 +134,7 @@ FULL = [
          "account": {"account": "a1"}},
     ),
     *(
-        Full(source, SEGMENT_FULL, SEGMENT_TURNS, {"type": "track", "event": "x"})
+        Full(source, SEGMENT_FULL, SEGMENT_TURNS, {"account": {"type": "track", "event": "x"}})
         for source in ("segment", "rudderstack", "june")
     ),
     Full(

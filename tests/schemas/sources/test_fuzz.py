@@ -108,7 +108,7 @@ def test_a_record_cut_short_or_with_a_byte_turned_has_an_outcome(source: str, li
 
 SEEDS: dict[str, list[bytes]] = {
     source: [encoded(e.record) for e in EXAMPLES if e.source == source]
-    + [encoded(full.message) for full in FULL if full.source == source]
+    + [full.record() for full in FULL if full.source == source]
     for source in SOURCES
 }
 """Real payloads of each source."""

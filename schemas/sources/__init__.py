@@ -12,13 +12,19 @@ from schemas.sources import (
     canonical,
     chargebee,
     chartmogul,
+    delighted,
+    gainsight,
+    hubspot,
+    intercom,
     mapping,
     maxio,
     posthog,
     rudderstack,
+    salesforce,
     segment,
     stripe,
     thrivestack,
+    zendesk,
 )
 from schemas.sources.outcome import Decoded, Headers
 from schemas.sources.vendor import Decode, Source
@@ -40,6 +46,13 @@ REGISTRY: tuple[Source, ...] = (
     maxio.SOURCE,
     chartmogul.SOURCE,
     baremetrics.SOURCE,
+    # sales, success and support
+    hubspot.SOURCE,
+    salesforce.SOURCE,
+    gainsight.SOURCE,
+    zendesk.SOURCE,
+    intercom.SOURCE,
+    delighted.SOURCE,
 )
 """All sources, in the order in which they are listed."""
 

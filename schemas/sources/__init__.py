@@ -8,20 +8,28 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from schemas.sources import (
+    adobe,
+    amplitude,
     baremetrics,
     canonical,
     chargebee,
     chartmogul,
+    clarity,
+    cloudevents,
     delighted,
+    ga4,
     gainsight,
+    heap,
     hubspot,
     intercom,
     mapping,
     maxio,
+    mixpanel,
     posthog,
     rudderstack,
     salesforce,
     segment,
+    snowplow,
     stripe,
     thrivestack,
     zendesk,
@@ -37,7 +45,15 @@ REGISTRY: tuple[Source, ...] = (
     # behaviour
     segment.SOURCE,
     rudderstack.RUDDERSTACK,
+    snowplow.SOURCE,
+    amplitude.SOURCE,
+    mixpanel.SOURCE,
     posthog.SOURCE,
+    ga4.SOURCE,
+    ga4.SOURCE_360,
+    heap.SOURCE,
+    clarity.SOURCE,
+    adobe.SOURCE,
     thrivestack.SOURCE,
     rudderstack.JUNE,
     # revenue
@@ -53,6 +69,8 @@ REGISTRY: tuple[Source, ...] = (
     zendesk.SOURCE,
     intercom.SOURCE,
     delighted.SOURCE,
+    # any
+    cloudevents.SOURCE,
 )
 """All sources, in the order in which they are listed."""
 

@@ -202,7 +202,12 @@ def invents_nobody(source: str, data: bytes, found: Decoded) -> None:
     said = {leaf.lower() for message in MESSAGES[source](data) for leaf in leaves(message)} - {""}
     for event in found:
         for who in (event.user, event.anonymous, event.account) if isinstance(event, Event) else ():
-            assert who is None or any(who.lower().endswith(leaf) for leaf in said), (who, sorted(said))
+            assert who is None or any(stands_in(who.lower(), leaf) for leaf in said), (who, sorted(said))
+
+
+def stands_in(who: str, leaf: str) -> bool:
+    """Whether a text of the record is an identifier: after a name space, or itself after one (`users/7`)."""
+    return who.endswith(leaf) or leaf.endswith(f"/{who}")
 
 
 MESSAGES = {source.name: source.messages for source in REGISTRY}

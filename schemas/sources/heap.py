@@ -54,7 +54,7 @@ def _read(message: Message) -> Iterator[Event]:
 def _migration(message: Message) -> Event:
     survivor, gone = message.entity("heap:{to_user_id}"), message.entity("heap:{from_user_id}")
     if survivor is None or gone is None:
-        raise nobody(message.body, "to_user_id", "from_user_id")
+        raise nobody(message.body, "to_user_id" if survivor is None else "from_user_id")
     previous = {"previous_id": gone}
     return message.event(
         "User Aliased", previous, kind="alias", user=None, anonymous=survivor, account=None, actor="system"

@@ -108,9 +108,9 @@ def identity(message: Object, ways: Iterable[str]) -> str | None:
 def _part(value: Any, name: str) -> str:
     if type(value) is str:
         return value
-    if type(value) is int:
-        return str(value)
-    raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text or a whole number")
+    if type(value) in (int, float):
+        return str(int(value) if value % 1 == 0 else value)
+    raise Refused("wrong_type", f"{name} is {kind_of(value)}; write text or a number")
 
 
 def moment(message: Object, ways: Iterable[str], unit: Unit, record: int) -> int | None:

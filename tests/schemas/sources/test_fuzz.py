@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -157,7 +158,7 @@ def mutated(data: bytes, rnd: Random) -> bytes:
         node, key = rnd.choice(found)
         how = rnd.randrange(4)
         if how == 0:
-            node[key] = rnd.choice(OTHER)
+            node[key] = deepcopy(rnd.choice(OTHER))
         elif how == 1 and isinstance(node, dict):
             del node[key]
         elif how == 2:

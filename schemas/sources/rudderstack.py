@@ -33,7 +33,7 @@ RUDDERSTACK = Source(
     "per user only: RudderStack keeps the order of one user's calls",
     "an account on track calls that do not carry context.groupId; merge calls of warehouses",
     "documented example",
-    "https://www.rudderstack.com/docs/event-spec/standard-events/common-fields/",
+    "https://github.com/rudderlabs/rudder-transformer/blob/develop/test/integrations/destinations/delighted/processor/data.ts",
     (("type", "channel", "messageId"), ("type", "channel", "originalTimestamp"), ("batch.0.type", "batch.0.channel")),
     messages,
 )

@@ -61,7 +61,7 @@ SOURCE = THRIVESTACK.source(
     names=NAMES,
     order="none is given; the same millisecond falls back to the hash of the content",
     cannot="an event id, so that a call repeated with the same content and time counts once",
-    proven="documented example",
+    proven="own reading",
     example="https://docs.app.thrivestack.ai/public/api/track.html",
     signs=(
         ("event_name", "properties", "context"),

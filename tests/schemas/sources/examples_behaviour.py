@@ -9,7 +9,7 @@ import orjson
 from tests.schemas.sources.examples import RECORD_TIME, Example, Full, Given
 
 SEGMENT_SPEC = "https://github.com/segmentio/segment-docs/blob/747b35d8f/src/connections/spec/common.md"
-RUDDERSTACK = "https://www.rudderstack.com/docs/event-spec/standard-events/common-fields/"
+RUDDERSTACK = "https://github.com/rudderlabs/rudder-transformer/blob/develop/test/integrations/destinations/delighted/processor/data.ts"
 POSTHOG = "https://github.com/PostHog/posthog.com/blob/2a0718f/contents/docs/api/capture.mdx"
 THRIVESTACK = "https://docs.app.thrivestack.ai/public/api/track.html"
 
@@ -48,16 +48,16 @@ EXAMPLES = [
     Example(
         "rudderstack", RUDDERSTACK,
         {
-            "anonymousId": "e6ab2c5e-2cda-34a9-a962-e2f67df18bca", "channel": "web", "event": "Product Purchased",
-            "context": {"app": {"name": "RudderLabs JavaScript SDK"}, "library": {"name": "RudderLabs JavaScript SDK"},
-                        "sessionId": 1655876012, "locale": "en-GB"},
-            "integrations": {"All": True}, "messageId": "3e9a6a07-c3f9-4ed3-a6bc-fd2a2fc9a6ba", "properties": {},
-            "originalTimestamp": "2020-01-24T06:29:02.358Z", "receivedAt": "2020-01-24T11:59:02.403+05:30",
-            "request_ip": "[::1]:53708", "sentAt": "2020-01-24T06:29:02.359Z",
-            "timestamp": "2020-01-24T11:59:02.402+05:30", "type": "track", "userId": "sampleusrRudder3",
+            "channel": "web",
+            "context": {"app": {"build": "1.0.0", "name": "RudderLabs JavaScript SDK", "namespace": "com.rudderlabs.javascript"},
+                        "library": {"name": "RudderLabs JavaScript SDK", "version": "1.0.0"}, "locale": "en-US", "ip": "0.0.0.0"},
+            "messageId": "84e26acc-56a5-4835-8233-591137fca468", "session_id": "3049dc4c-5a95-4ccd-a3e7-d74a7e411f22",
+            "originalTimestamp": "2019-10-14T09:03:17.562Z", "type": "identify", "userId": "abc@123.com",
+            "traits": {"firstName": "James", "lastName": "Doe", "phone": "+91237416221", "last_sent_at": "1626698350"},
+            "integrations": {"All": True}, "sentAt": "2019-10-14T09:03:22.563Z",
         },
-        [{"name": "Product Purchased", "user": "sampleusrRudder3", "at": 1_579_847_342_402,
-          "anonymous": "e6ab2c5e-2cda-34a9-a962-e2f67df18bca", "id": "3e9a6a07-c3f9-4ed3-a6bc-fd2a2fc9a6ba"}],
+        [{"name": "Identified", "type": "identify", "user": "abc@123.com", "at": 1_571_043_797_562,
+          "id": "84e26acc-56a5-4835-8233-591137fca468", "traits": {"firstName": "James"}}],
     ),
     Example(
         "posthog", POSTHOG, POSTHOG_CAPTURE,

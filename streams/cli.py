@@ -124,6 +124,14 @@ def sink(settings: SettingsPath = None) -> None:
 
 
 @app.command()
+def collect(settings: SettingsPath = None) -> None:
+    """Open the door that SDKs and webhooks send to: what they send becomes records on the source topics."""
+    from streams.collect.run import run_collect
+
+    raise typer.Exit(run_collect(settings))
+
+
+@app.command()
 def topics(
     settings: SettingsPath = None,
     apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,

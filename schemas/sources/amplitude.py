@@ -93,7 +93,7 @@ SOURCE = AMPLITUDE.source(
     names=NAMES,
     order="none is given; the same millisecond falls back to the id",
     cannot="a group on events that do not carry it: Amplitude's groups stay on the event; what $add and $append come to",
-    proven="documented example",
+    proven="real SDK",
     example="https://amplitude.com/docs/api/content/apis/analytics/http-api-quickstart",
     signs=(
         ("event_type", "user_id"), ("event_type", "device_id"), ("event_type", "amplitude_id"), ("event_type", "insert_id"),

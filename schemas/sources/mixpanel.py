@@ -148,7 +148,7 @@ SOURCE = MIXPANEL.source(
     names=NAMES,
     order="none is given; the same second falls back to the id, which begins with the event's name",
     cannot="the zone of `time` in exports of old projects, which is the project's; the second of two groups on one event",
-    proven="documented example",
+    proven="real SDK",
     example="https://github.com/mixpanel/docs/blob/15005149/reference/import-events.mdx",
     signs=(
         ("event", "properties.$insert_id"), ("event", "properties.time", "properties.distinct_id"),

@@ -4,6 +4,8 @@
   the two is told by $user_id, $is_identified, $process_person_profile, person_mode, or by it being $device_id. Where
   nothing is told (calls from a server) it is the user's. PostHog's own person_id is in nobody else's records: not used
 - an account: the group of a type that means an account (`GROUPS`), else $group_0, the type that was created first
+- PostHog wants a distinct_id with a group call, too, and clients of servers make one up (`$company_acme`, a fresh UUID): it
+  is a person only where a browser vouches for it by $is_identified or $user_id
 - $identify with $anon_distinct_id names both ids; $create_alias merges distinct_id into alias, which goes on
 """
 
@@ -31,6 +33,7 @@ NAMES = {
     "$pageview": "Page Viewed",
     "$screen": "Screen Viewed",
     "$identify": "Identified",
+    "$set": "Identified",
     "$groupidentify": "Account Identified",
     "$create_alias": "User Aliased",
     "$merge_dangerously": "User Aliased",
@@ -47,9 +50,6 @@ TYPES: dict[str, EventType] = {
 AUTOMATIC = frozenset({"$feature_flag_called", "$set", "$web_vitals", "$snapshot", "$pageleave", "$exception"})
 """What the client sends by itself: nobody did anything in the product."""
 
-SETUP = "groups_setup_id"
-"""The distinct_id of the documentation's group call, which is copied with it."""
-
 
 def _read(message: Message) -> Iterator[Event]:
     body = message.body = _opened(message.body)
@@ -63,17 +63,23 @@ def _read(message: Message) -> Iterator[Event]:
         yield _group(message, name, properties)
     else:
         user, anonymous = _people(message)
-        traits = {
-            **_object(properties, "$set_once"),
-            **_object(body, "person_properties"),
-            **_object(properties, "$set"),
-        }
+        traits = _traits(body, properties)
         if kind in ("page", "screen"):
             _place_names(properties)
         yield message.event(
             name, properties, kind=kind, traits=traits, user=user, anonymous=anonymous, place=page_place(name, user),
             actor="system" if own in AUTOMATIC else None,
         )  # fmt: skip
+
+
+def _traits(body: Object, properties: Object) -> Object:
+    """What is told of the person, the newest last. SDKs set it beside the properties, the browser among them."""
+    told: Object = {}
+    for where, name in (
+        (properties, "$set_once"), (body, "$set_once"), (body, "person_properties"), (properties, "$set"), (body, "$set"),
+    ):  # fmt: skip
+        told |= _object(where, name)
+    return told
 
 
 def _opened(body: Object) -> Object:
@@ -115,9 +121,8 @@ def _group(message: Message, name: str, properties: Object) -> Event:
     kind, key = properties.get("$group_type"), entity_id(properties.get("$group_key"), "$group_key")
     if kind not in GROUPS:
         raise Skip(Skipped("other_group", f"a group of the type {kind!r}, which is no account"))
-    user = message.user
-    if user in (SETUP, f"${kind}_{key}"):  # made up by the client, as PostHog wants a distinct_id with every call
-        user = None
+    vouched = properties.get("$is_identified") is True
+    user = message.user if vouched else message.entity("properties.$user_id")
     traits = {**properties.get("$group_set", {})} if type(properties.get("$group_set")) is dict else {}
     account = key or entity(message.body, PRECEDENCE.account)
     return message.event(
@@ -150,7 +155,7 @@ SOURCE = POSTHOG.source(
     names=NAMES,
     order="none is given; the same millisecond falls back to the uuid, which is time-ordered where the client makes version 7",
     cannot="groups of types that are no account; whether a distinct_id from a server is an anonymous one",
-    proven="documented example",
+    proven="real SDK",
     example="https://github.com/PostHog/posthog.com/blob/2a0718f/contents/docs/api/capture.mdx",
     signs=(
         ("event", "distinct_id", "api_key"),

@@ -32,7 +32,7 @@ RUDDERSTACK = Source(
     segment.SOURCE.names,
     "per user only: RudderStack keeps the order of one user's calls",
     "an account on track calls that do not carry context.groupId; merge calls of warehouses",
-    "documented example",
+    "real SDK",
     "https://github.com/rudderlabs/rudder-transformer/blob/develop/test/integrations/destinations/delighted/processor/data.ts",
     (("type", "channel", "messageId"), ("type", "channel", "originalTimestamp"), ("batch.0.type", "batch.0.channel")),
     messages,

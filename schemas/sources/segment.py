@@ -192,7 +192,7 @@ SOURCE = Source(
     {kind: name for kind, name in NAMES.items() if kind != "track"},
     "none is given; the same millisecond falls back to the message id",
     "an account on calls that do not carry context.groupId; that somebody left an account: there is no call for it",
-    "documented example",
+    "real SDK",
     "https://github.com/segmentio/segment-docs/blob/747b35d8f/src/connections/spec/common.md",
     (("type", "messageId"), ("type", "userId"), ("type", "anonymousId"), ("batch.0.type", "batch.0.messageId")),
     messages,

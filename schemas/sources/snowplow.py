@@ -182,7 +182,7 @@ SOURCE = SNOWPLOW.source(
     names=NAMES,
     order="none is given; the same millisecond falls back to the event_id",
     cannot="an account, unless an entity in the contexts carries it; which of two events with one event_id is the real one",
-    proven="documented example",
+    proven="real SDK",
     example="https://github.com/snowplow/snowplow-python-analytics-sdk/blob/130a10ae/tests/test_event_transformer.py",
     signs=(
         ("event_id", "collector_tstamp"), ("e", "eid"), ("e", "tv"), ("event_id", "derived_tstamp"), ("schema", "data"),

@@ -73,7 +73,9 @@ def test_the_person_that_a_client_makes_up_for_a_group_call_is_nobody() -> None:
     call = {"event": "$groupidentify", "distinct_id": "$company_acme", "timestamp": CALL["timestamp"], "properties": {}}
     found = read(call, **{"$group_type": "company", "$group_key": "acme", "$group_set": {"plan": "pro"}})
     assert (found.user, found.anonymous, found.account, found.traits) == (None, None, "acme", {"plan": "pro"})
-    assert read({**call, "distinct_id": "u1"}, **{"$group_type": "company", "$group_key": "acme"}).user == "u1"
+    group = {"$group_type": "company", "$group_key": "acme"}
+    assert read({**call, "distinct_id": "33d08074-ed97-4d15-8780-5a782cfb1b57"}, **group).user is None
+    assert read({**call, "distinct_id": "u1"}, **group, **{"$is_identified": True}).user == "u1"
 
 
 def test_a_group_that_is_no_account_is_skipped() -> None:

@@ -32,7 +32,9 @@ class Door(NamedTuple):
 _SEGMENT = Door(SEGMENT, ("writeKey",), {"success": True})
 _POSTHOG = Door(("posthog",), ("api_key", "token", "batch.0.properties.token"), {"status": 1})
 _MIXPANEL = Door(
-    ("mixpanel",), ("0.properties.token", "properties.token", "0.$token", "$token"), {"status": 1, "error": None}
+    ("mixpanel",),
+    ("0.properties.token", "properties.token", "0.$token", "$token"),
+    {"status": 1, "error": None, "code": 200},
 )
 _AMPLITUDE = Door(("amplitude",), ("api_key",), {"code": 200})
 
@@ -48,8 +50,7 @@ DOORS: dict[str, Door] = {
     **dict.fromkeys(("/capture", "/e", "/i/v0/e"), _POSTHOG),
     # PostHog's batches and Amplitude's large ones have one address: their keys tell them apart
     "/batch": Door(("posthog", "amplitude"), ("api_key",), {"status": 1, "code": 200}),
-    **dict.fromkeys(("/track", "/engage", "/groups"), _MIXPANEL),
-    "/import": _MIXPANEL._replace(answer={"code": 200, "status": "OK"}),
+    **dict.fromkeys(("/track", "/engage", "/groups", "/import"), _MIXPANEL),
     "/2/httpapi": _AMPLITUDE,
     "/com.snowplowanalytics.snowplow/tp2": Door(("snowplow",), ("data.0.aid",), {}),
     "/mp/collect": Door(("ga4", "ga360"), (), None),

@@ -14,7 +14,7 @@ from schemas.event import Event
 from schemas.sources.outcome import Skipped
 from schemas.sources.precedence import Precedence, look
 from schemas.sources.reading import Object
-from schemas.sources.terms import currency, known, monthly, number
+from schemas.sources.terms import currency, known, monthly, number, with_update
 from schemas.sources.vendor import Message, Skip, Vendor
 
 _THINGS = ("subscription", "invoice", "transaction", "credit_note")
@@ -65,9 +65,8 @@ def _read(message: Message) -> Iterator[Event]:
             name, kind="group", traits={**_customer(message.object("content.customer")), **traits}, at=at
         )
         return
-    yield message.event(name, _properties(name, message, thing), traits=traits, at=at)
-    if name == "Subscription Renewed":  # its terms may be new, and only an update carries them into a journey
-        yield message.event("Subscription Updated", terms(thing), traits=traits, at=at, part="terms")
+    for told, part in with_update(name):
+        yield message.event(told, _properties(name, message, thing), traits=traits, at=at, part=part)
 
 
 def _name(own: str, thing: Object) -> str:

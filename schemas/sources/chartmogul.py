@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from schemas.event import Event
 from schemas.sources.precedence import Precedence
 from schemas.sources.reading import Object
-from schemas.sources.terms import currency, known, number
+from schemas.sources.terms import currency, known, number, with_update
 from schemas.sources.vendor import Message, Vendor
 
 PRECEDENCE = Precedence(
@@ -45,9 +45,8 @@ def _read(message: Message) -> Iterator[Event]:
     name = NAMES.get(own, own)
     traits = known(stripe_customer=message.entity("customer.stripe_customer"), chartmogul_customer=customer.get("uuid"))
     properties = message.body if own not in NAMES else {} if name == "Subscription Ended" else _terms(message)
-    yield message.event(name, properties, traits=traits)
-    if name in ("Subscription Upgraded", "Subscription Downgraded"):  # an update carries terms into a journey
-        yield message.event("Subscription Updated", properties, traits=traits, part="terms")
+    for told, part in with_update(name):
+        yield message.event(told, properties, traits=traits, part=part)
 
 
 def _terms(message: Message) -> Object:

@@ -19,7 +19,7 @@ from schemas.sources.envelope import from_form
 from schemas.sources.outcome import Refused, Skipped
 from schemas.sources.precedence import RECORD, Precedence
 from schemas.sources.reading import Object
-from schemas.sources.terms import currency, known, monthly, number
+from schemas.sources.terms import currency, known, monthly, number, with_update
 from schemas.sources.vendor import Message, Skip, Vendor
 from schemas.time import parse_time
 
@@ -82,8 +82,10 @@ def _read(message: Message) -> Iterator[Event]:
     if name == "Account Identified":
         told = known(name=customer.get("organization"), billing_email=customer.get("email"))
         yield message.event(name, kind="group", traits={**told, **traits}, at=at, event_id=event_id)
-    else:
-        yield message.event(name, _properties(name, message, thing), traits=traits, at=at, event_id=event_id)
+        return
+    for told_as, part in with_update(name):
+        properties = _properties(name, message, thing)
+        yield message.event(told_as, properties, traits=traits, at=at, event_id=event_id, part=part)
 
 
 def _name(own: str, thing: Object) -> str:

@@ -39,6 +39,15 @@ ENDED = 900
 """Rank of what ends a contract: after all else of its second."""
 
 
+STEPS = frozenset({"Subscription Upgraded", "Subscription Downgraded", "Subscription Renewed"})
+"""Events that say what a change of the terms was. The terms themselves come with an update, before it."""
+
+
+def with_update(name: str) -> tuple[tuple[str, str], ...]:
+    """(event name, part of the id) of what one event of a vendor is: a step of a contract comes after its update."""
+    return (("Subscription Updated", ""), (name, "step")) if name in STEPS else ((name, ""),)
+
+
 def number(value: Any) -> float | None:
     """A number, also where it is written as text; None for anything else."""
     if type(value) is str:

@@ -134,8 +134,8 @@ EXAMPLES = [
     ),
     Example(
         "chartmogul", CHARTMOGUL, MOVEMENT,
-        [{"name": "Subscription Upgraded", "account": "34916129", "at": NOON, "properties": {"mrr": 9900, "movement": 4900}},
-         {"name": "Subscription Updated", "account": "34916129", "at": NOON, "properties": {"mrr": 9900, "currency": "USD"}}],
+        [{"name": "Subscription Updated", "account": "34916129", "at": NOON, "properties": {"mrr": 9900, "movement": 4900}},
+         {"name": "Subscription Upgraded", "account": "34916129", "at": NOON, "properties": {"mrr": 9900, "currency": "USD"}}],
     ),
     Example(
         "baremetrics", "https://developers.baremetrics.com/reference/quick-start", BAREMETRICS_SUBSCRIPTION,

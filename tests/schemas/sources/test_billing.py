@@ -9,7 +9,7 @@ import pytest
 
 from schemas.sources import decode
 from schemas.sources.outcome import Skipped
-from schemas.sources.terms import minor, monthly, ranked
+from schemas.sources.terms import STEPS, minor, monthly, ranked
 from tests.schemas.sources.examples import changed
 from tests.schemas.sources.examples_revenue import BAREMETRICS_SUBSCRIPTION, CHARGEBEE_EVENT, MOVEMENT, NOON, form
 
@@ -28,7 +28,7 @@ def chargebee(kind: str, **changes: Any) -> list[Any]:
         ("subscription_created", {"content__subscription__status": "future"}, ["subscription_created"]),
         ("subscription_activated", {}, ["Subscription Created"]),
         ("subscription_changed", {}, ["Subscription Updated"]),
-        ("subscription_renewed", {}, ["Subscription Renewed", "Subscription Updated"]),
+        ("subscription_renewed", {}, ["Subscription Updated", "Subscription Renewed"]),
         ("subscription_cancelled", {}, ["Subscription Ended"]),
         (
             "subscription_cancelled",
@@ -68,8 +68,7 @@ def test_chargebees_payment_is_an_invoice_and_what_concerns_nobody_is_skipped() 
 
 def maxio(event: str, number: str = "7", **leaves: str) -> Any:
     leaves = {"subscription__customer__id": "77", "subscription__updated_at": "2024-05-01 08:00:00 -0400", **leaves}
-    (found,) = decode("maxio", form(event, number, **leaves))
-    return found
+    return decode("maxio", form(event, number, **leaves))[0]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +172,21 @@ def test_charges_and_customers_of_baremetrics_are_read_too() -> None:
 
 
 # --- terms
+
+
+def test_a_step_of_a_contract_comes_after_the_update_that_carries_its_terms() -> None:
+    for source, record in (
+        (
+            "maxio",
+            form("renewal_success", subscription__customer__id="7", subscription__updated_at="2024-05-01 08:00:00"),
+        ),
+        ("chargebee", orjson.dumps({**CHARGEBEE_EVENT, "event_type": "subscription_renewed"})),
+        ("chartmogul", orjson.dumps(MOVEMENT)),
+    ):
+        update, step = decode(source, record)
+        assert update.name == "Subscription Updated"  # type: ignore[union-attr]
+        assert step.name in STEPS  # type: ignore[union-attr]
+        assert (update.at, update.id) < (step.at, step.id)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def check(found: Decoded) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(data=st.binary(max_size=60) | st.none())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_any_bytes_have_an_outcome(source: str, data: bytes | None) -> None:
     found = decode(source, data, None, (), 1_714_564_800_000, max_future=0)
     assert len(found) == 1
@@ -87,7 +87,7 @@ PLAIN = {"canonical", "segment", "rudderstack", "june"}
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(value=likely | values | batches, indent=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_any_json_has_outcomes_and_the_same_ones_twice(source: str, value: Any, indent: bool) -> None:
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0)
     found = decode(source, data, b"key", [("header", b"x")], 1_714_564_800_000, max_future=600_000)
@@ -99,7 +99,7 @@ def test_any_json_has_outcomes_and_the_same_ones_twice(source: str, value: Any, 
 
 @pytest.mark.parametrize("source", SOURCES)
 @given(line=likely, cut=st.integers(0, 400), byte=st.integers(0, 255))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_a_record_cut_short_or_with_a_byte_turned_has_an_outcome(source: str, line: Any, cut: int, byte: int) -> None:
     data = orjson.dumps(line)
     check(decode(source, data[:cut]))

@@ -134,7 +134,7 @@ def test_a_mapping_file_is_named_like_a_source(tmp_path: Path) -> None:
 
 
 @given(text=st.text("abc:{}[]- \n'\"@.", max_size=60))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_any_text_is_a_mapping_or_an_error(text: str) -> None:
     with suppress(DefinitionErrors):
         parse(text)
@@ -146,7 +146,7 @@ def test_any_text_is_a_mapping_or_an_error(text: str) -> None:
     | st.dictionaries(st.sampled_from(["events", "order", "customer", "entity", "action", "id", "email", "placed_at"]), inner, max_size=5),
     max_leaves=10,
 ))  # fmt: skip
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_any_json_has_outcomes(value: Any) -> None:
     try:
         data = orjson.dumps(value)

@@ -21,21 +21,24 @@ class Door(NamedTuple):
     keys    where the body has the key, beside the Authorization header and the query
     answer  what a sender takes for yes; None is no content (204)
     call    the `type` that the address stands for, put into a body that has none
+    brief   the answer to who does not ask for more with verbose=1
+    query   whether a call may also be a GET with its form in the address
     """
 
     sources: tuple[str, ...]
     keys: tuple[str, ...]
     answer: dict[str, Any] | None
     call: str | None = None
+    brief: str | None = None
+    query: bool = False
 
 
 _SEGMENT = Door(SEGMENT, ("writeKey",), {"success": True})
 _POSTHOG = Door(("posthog",), ("api_key", "token", "batch.0.properties.token"), {"status": 1})
 _MIXPANEL = Door(
-    ("mixpanel",),
-    ("0.properties.token", "properties.token", "0.$token", "$token"),
-    {"status": 1, "error": None, "code": 200},
-)
+    ("mixpanel",), ("0.properties.token", "properties.token", "0.$token", "$token"),
+    {"status": 1, "error": None, "code": 200}, brief="1", query=True,
+)  # fmt: skip
 _AMPLITUDE = Door(("amplitude",), ("api_key",), {"code": 200})
 
 _CALLS = {
@@ -50,7 +53,8 @@ DOORS: dict[str, Door] = {
     **dict.fromkeys(("/capture", "/e", "/i/v0/e"), _POSTHOG),
     # PostHog's batches and Amplitude's large ones have one address: their keys tell them apart
     "/batch": Door(("posthog", "amplitude"), ("api_key",), {"status": 1, "code": 200}),
-    **dict.fromkeys(("/track", "/engage", "/groups", "/import"), _MIXPANEL),
+    **dict.fromkeys(("/track", "/engage", "/groups"), _MIXPANEL),
+    "/import": _MIXPANEL._replace(brief=None),
     "/2/httpapi": _AMPLITUDE,
     "/com.snowplowanalytics.snowplow/tp2": Door(("snowplow",), ("data.0.aid",), {}),
     "/mp/collect": Door(("ga4", "ga360"), (), None),
@@ -95,6 +99,11 @@ def _body(body: bytes) -> Any:
         return orjson.loads(told if told[:1] in ("{", "[") else b64decode(told))
     except (ValueError, Error):  # JSON's and the decoding's errors are of the first
         return None
+
+
+def verbose(body: bytes) -> bool:
+    """Whether a form asks for an answer in JSON."""
+    return b"verbose=1" in body or b"verbose=2" in body
 
 
 def raw(door: Door | None, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import structlog
 from aiohttp import web
 
-from streams.collect.doors import DOORS, Door, presented, raw
+from streams.collect.doors import DOORS, Door, presented, raw, verbose
 from streams.collect.limits import Rate
 from streams.collect.signatures import SIGNED, Call, same
 
@@ -84,6 +84,7 @@ class Collector:
         app.router.add_get("/health", self._health)
         app.router.add_route("OPTIONS", "/{path:.*}", self._preflight)
         app.router.add_post("/{path:.*}", self.post)
+        app.router.add_get("/{path:.*}", self.post)
         return app
 
     async def post(self, request: web.Request) -> web.Response:
@@ -91,8 +92,10 @@ class Collector:
         door, webhook = DOORS.get(path), path.removeprefix(WEBHOOKS) if path.startswith(WEBHOOKS) else None
         if door is None and webhook is None:
             return refusal(404, f"there is no door {path}; doors are {', '.join(sorted(DOORS))} and {WEBHOOKS}SOURCE")
+        if request.method == "GET" and (door is None or not door.query):
+            return refusal(405, "only POST is taken here")
         try:
-            body = await request.read()
+            body = await request.read() if request.method == "POST" else request.rel_url.raw_query_string.encode()
         except web.HTTPRequestEntityTooLarge as error:
             return refusal(413, f"the body is above the limit: {error.text}; send smaller batches")
         except web.HTTPException as error:
@@ -133,7 +136,7 @@ class Collector:
             return refusal(503, "Kafka has not taken it", RETRY_S)
         finally:
             self._busy -= len(body)
-        return answer(door)
+        return answer(door, verbose(body))
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -151,8 +154,10 @@ class Collector:
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 
-def answer(door: Door | None) -> web.Response:
+def answer(door: Door | None, in_full: bool) -> web.Response:
     """Yes, as the sender's SDK wants to hear it."""
+    if door is not None and door.brief is not None and not in_full:
+        return web.Response(text=door.brief, headers=_ANY_ORIGIN)
     if door is not None and door.answer is None:
         return web.Response(status=204, headers=_ANY_ORIGIN)
     return web.json_response({} if door is None else door.answer, headers=_ANY_ORIGIN)

@@ -1,19 +1,20 @@
 """The vendors' own SDKs, unmodified, making the calls of one story against a door: `python sdks.py URL`.
 
 They are no dependencies of ours: run this with an environment that has segment-analytics-python, rudder-sdk-python,
-posthog, mixpanel, amplitude-analytics, snowplow-tracker and stripe. `python sdks.py --record FILE` writes the requests
-that they make, which the tests replay; `--stripe` has none of its own: it signs a webhook as Stripe's test helper does.
+posthog, mixpanel, amplitude-analytics and snowplow-tracker. `python sdks.py --record FILE [FOLDER]` writes the requests
+that they make, which the tests replay; those of the Node SDKs too, where FOLDER has sdks.mjs and its packages.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import Any
 
@@ -105,39 +106,70 @@ SDKS: dict[str, tuple[str, Callable[[str], None]]] = {
 }  # fmt: skip
 
 
-def record(path: str) -> None:
+def node(folder: str) -> dict[str, tuple[str, Callable[[str], None]]]:
+    """The Node SDKs: {source: (package and version, what tells the story)}."""
+    told = subprocess.run(["node", "sdks.mjs", "--versions"], cwd=folder, check=True, capture_output=True)
+
+    def story(source: str) -> Callable[[str], None]:
+        return lambda url: print(subprocess.run(["node", "sdks.mjs", url, source], cwd=folder, timeout=60).returncode)
+
+    return {source: (package, story(source)) for source, package in json.loads(told.stdout).items()}
+
+
+def record(path: str, folder: str | None) -> None:
     """Let every SDK send to a server that keeps what it is sent, and write that down, one request a line."""
+    python = {source: (f"{package} {version(package)}", run) for source, (package, run) in SDKS.items()}
     kept: list[dict[str, Any]] = []
     answers: dict[str, Any] = {"status": 1, "success": True, "code": 200, "error": None}
 
     class Keep(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = (
+                self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers["Content-Length"]
+                else self.chunks()
+            )
             names = ("Content-Type", "Content-Encoding", "Authorization")
             headers = {name: self.headers[name] for name in names if self.headers[name]}
-            kept.append({"path": self.path, "headers": headers, "body": b64encode(body).decode()})
-            told = json.dumps(answers).encode()
+            self.keep(body, headers)
+
+        def do_GET(self) -> None:
+            self.keep(b"", {})
+
+        def keep(self, body: bytes, headers: dict[str, str]) -> None:
+            kept.append(
+                {"method": self.command, "path": self.path, "headers": headers, "body": b64encode(body).decode()}
+            )
+            told = b"1" if self.command == "GET" else json.dumps(answers).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
 
+        def chunks(self) -> bytes:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Keep)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keep)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with open(path, "w") as file:
-        for source, (package, run) in SDKS.items():
+        for source, (package, run) in [*python.items(), *(node(folder).items() if folder else ())]:
             kept.clear()
             run(f"http://127.0.0.1:{server.server_port}")
             for request in kept:
-                file.write(json.dumps({"source": source, "sdk": f"{package} {version(package)}", **request}) + "\n")
+                file.write(json.dumps({"source": source, "sdk": package, **request}) + "\n")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--record":
-        record(sys.argv[2])
+        record(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
     else:
         for _, run in SDKS.values():
             run(sys.argv[1])

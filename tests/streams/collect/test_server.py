@@ -21,9 +21,11 @@ from streams.collect.limits import Rate
 from streams.collect.server import Collector, Key, KeysError, keys_of
 
 NOW = 1_777_636_800.0
+NOON_S = 1_777_636_800
 KEYS = [
     Key("segment", "wk", "raw"), Key("june", "wk-june", "june"), Key("ga4", "ga-secret", "ga"), Key("stripe", "whsec", "billing"),
     Key("stripe", "whsec-new", "billing"), Key("chargebee", "hook:pass", "billing"), Key("delighted", "dk", "surveys"),
+    Key("mixpanel", "mp", "people"),
 ]  # fmt: skip
 
 
@@ -191,6 +193,22 @@ def test_a_webhook_that_is_not_signed_carries_a_key() -> None:
         assert (await client.post("/webhooks/chargebee", data=b"{}", headers=basic("hook"))).status == 401
         assert (await client.post("/webhooks/delighted?key=dk", data=b"{}")).status == 200
         assert (await client.post("/webhooks/nobody?key=dk", data=b"{}")).status == 401
+
+    run(story)
+
+
+def test_mixpanels_calls_may_stand_in_the_address_and_are_answered_as_briefly_as_asked() -> None:
+    async def story(client: Client, kafka: Kafka) -> None:
+        told = orjson.dumps({"event": "x", "properties": {"token": "mp", "time": NOON_S, "distinct_id": "u1"}})
+        form = {"data": b64encode(told).decode()}
+        brief, full = (
+            await client.get("/track", params=form),
+            await client.get("/track", params={**form, "verbose": "1"}),
+        )
+        assert (await brief.text(), (await full.json())["status"]) == ("1", 1)
+        assert (await client.get("/v1/track", headers=basic("wk"))).status == 405
+        (event,) = decode("mixpanel", kafka.records[0][1])
+        assert event.user == "u1"  # type: ignore[union-attr]
 
     run(story)
 

@@ -25,7 +25,10 @@ SettingsPath = Annotated[
 DefinitionPath = Annotated[
     Path, typer.Argument(help="a journey definition (YAML), or the name of a shipped one: saas, community")
 ]
-Source = Annotated[str, typer.Option("--source", help="how the records are written: canonical, segment, …")]
+Source = Annotated[
+    str,
+    typer.Option("--source", help="how the records are written: canonical, segment, …; `journeys sources` lists them"),
+]
 Until = Annotated[
     str | None, typer.Option("--until", help="end time here (RFC 3339 or epoch seconds), not at the last event")
 ]
@@ -118,6 +121,14 @@ def sink(settings: SettingsPath = None) -> None:
     from streams.worker import run_sink
 
     raise typer.Exit(run_sink(settings))
+
+
+@app.command()
+def collect(settings: SettingsPath = None) -> None:
+    """Open the door that SDKs and webhooks send to: what they send becomes records on the source topics."""
+    from streams.collect.run import run_collect
+
+    raise typer.Exit(run_collect(settings))
 
 
 @app.command()
@@ -238,6 +249,37 @@ def init(
         raise fail(f"{out} exists; choose another --out")
     out.write_text(text)
     console.print(f"wrote {out}; next: journeys validate {out} --against {sample} --source {chosen}", highlight=False)
+
+
+@app.command()
+def sources(
+    name: Annotated[str | None, typer.Argument(help="only this one, with all that is read")] = None,
+    guess: Annotated[Path | None, typer.Option("--guess", help="tell which source a file of records is from")] = None,
+) -> None:
+    """List the systems whose records can be read: what each maps, what it cannot give, how it was proven."""
+    from streams.commands.sources import list_sources, tell_guess
+
+    if guess is not None:
+        raise typer.Exit(tell_guess(records_at(guess, "file"), str(guess), console))
+    raise typer.Exit(list_sources(console, known_source(name) if name else None))
+
+
+@app.command()
+def decode(
+    file: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    source: Source,
+    as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
+) -> None:
+    """Show what would become of a file, line by line: events, what is dropped, dead letters, with reasons."""
+    from streams.commands.sources import decode_file
+    from streams.replay import Unreadable, numbered_lines
+
+    if not file.is_file():
+        raise fail(f"there is no file {file}")
+    try:
+        decode_file(numbered_lines(file), known_source(source), console, as_json)
+    except Unreadable as problem:
+        raise fail(str(problem)) from None
 
 
 @app.command()

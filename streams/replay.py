@@ -289,17 +289,21 @@ class Unreadable(ValueError):
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a .jsonl or .jsonl.gz file, without white space around them; empty lines are skipped.
+    """The lines of a .jsonl or .jsonl.gz file, without their ends; blank lines are skipped.
 
     Raises Unreadable, after the lines that could be read.
     """
+    return (line for _, line in numbered_lines(path))
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As `lines_of`, each with its number in the file, from 1."""
     opened: Any = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rb") as file:
-            for line in file:
-                stripped = line.strip()
-                if stripped:
-                    yield stripped
+            for number, line in enumerate(file, 1):
+                if line.strip():  # but kept as it is: a row's empty columns are white space too
+                    yield number, line.rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:  # a .gz that is none, or is cut off, is an error of one of these
         raise Unreadable(f"{path} cannot be read: {error}") from None
 

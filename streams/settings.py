@@ -16,10 +16,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from schemas.sources import decoder
+from schemas.sources import MAPPING, decoder
 from schemas.time import parse_time
 
-SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD")
+SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD", "JOURNEYS_COLLECT_KEYS")
 """Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
 
 SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
@@ -58,6 +58,23 @@ class KafkaSecurity:
     username: str = ""
     ca_file: str = ""
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Collect:
+    """The door that SDKs and webhooks send to. The keys are JOURNEYS_COLLECT_KEYS: `source:secret`, with commas between.
+
+    largest     bytes of a body, unpacked; a record of Kafka's takes 1 MiB unless its topic says otherwise
+    rate        requests a second of one key
+    public_url  where senders see us, `https://in.acme.io`: HubSpot signs the address too
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8090
+    largest: int = 1_000_000
+    rate: int = 500
+    public_url: str = ""
+    keys: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,7 @@ class Settings:
     clock: ClockChoice = field(default_factory=ClockChoice)
     clickhouse: ClickHouse = field(default_factory=ClickHouse)
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
+    collect: Collect = field(default_factory=Collect)
 
     @property
     def sink_group(self) -> str:
@@ -175,12 +193,14 @@ class _Reader:
 
     def settings(self, told: dict[str, Any]) -> Settings:
         self._no_strangers()
-        values = self._table(Settings, told, "", without=("sources", "clock", "clickhouse", "kafka"))
+        values = self._table(Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect"))
         values["sources"] = self._sources(told.get("sources", []))
         values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
         for name, kind, secret in (("clickhouse", ClickHouse, SECRETS[1]), ("kafka", KafkaSecurity, SECRETS[0])):
             table = self._table(kind, told.get(name, {}), f"{name}.", without=("password",))
             values[name] = kind(**table, password=self._secret(secret))
+        door = self._table(Collect, told.get("collect", {}), "collect.", without=("keys",))
+        values["collect"] = Collect(**door, keys=self._secret(SECRETS[2]))
         found = Settings(**values)
         self._check(found)
         return found
@@ -189,7 +209,12 @@ class _Reader:
         """A misspelt variable would be a setting that does nothing."""
         known = {"JOURNEYS_SETTINGS", "JOURNEYS_SOURCES", *SECRETS, *(f"{name}_FILE" for name in SECRETS)}
         known |= {f"JOURNEYS_{f.name.upper()}" for f in fields(Settings)}
-        for table, kind in (("CLOCK", ClockChoice), ("CLICKHOUSE", ClickHouse), ("KAFKA", KafkaSecurity)):
+        for table, kind in (
+            ("CLOCK", ClockChoice),
+            ("CLICKHOUSE", ClickHouse),
+            ("KAFKA", KafkaSecurity),
+            ("COLLECT", Collect),
+        ):
             known |= {f"JOURNEYS_{table}_{f.name.upper()}" for f in fields(kind)}
         for name in sorted(self._env):
             if name.startswith("JOURNEYS_") and name not in known:
@@ -200,7 +225,7 @@ class _Reader:
             raise self._wrong(at.rstrip("."), f"is a table: write [{at.rstrip('.')}] and its settings below it")
         known = {f.name: f for f in fields(kind)}
         for name in told:
-            if name == "password":
+            if name in ("password", "keys"):
                 raise self._wrong(at + name, f"has no place in a file: set {' or '.join(SECRETS)}, or its _FILE")
             if name not in known:
                 raise self._wrong(at + name, f"is no setting{_near(name, known)}")
@@ -231,9 +256,7 @@ class _Reader:
     def _sources(self, told: Any) -> tuple[SourceTopic, ...]:
         listed = self._env.get("JOURNEYS_SOURCES")
         if listed is not None:
-            told = [
-                dict(zip(("topic", "source", "keyed_by"), item.split(":"), strict=False)) for item in listed.split(",")
-            ]
+            told = [_listed(item) for item in listed.split(",")]
         if not isinstance(told, list):
             raise self._wrong("sources", "is a list: write [[sources]] with topic and source below it")
         return tuple(self._source(item, number) for number, item in enumerate(told))
@@ -276,6 +299,16 @@ class _Reader:
         line = self._lines.get(name)
         where = f"{self._path}:{line}" if line and _variable(name) not in self._env else f"variable {_variable(name)}"
         return SettingsError(f"{where}: {name} {what}")
+
+
+def _listed(item: str) -> dict[str, str]:
+    """One item of JOURNEYS_SOURCES. The name of a mapping file has a colon of its own: `topic:mapping:FILE:user`."""
+    topic, mapping, rest = item.partition(f":{MAPPING}")
+    if not mapping:
+        return dict(zip(("topic", "source", "keyed_by"), item.split(":"), strict=False))
+    file = rest.removesuffix(":user")
+    keyed = {"keyed_by": "user"} if file != rest else {}
+    return {"topic": topic, "source": MAPPING + file, **keyed}
 
 
 def _variable(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.definition.model import Definition
 from schemas.event import Event
-from schemas.sources.outcome import Failure, Watermark
+from schemas.sources.outcome import Failure, Skipped, Watermark
 from sinks.clickhouse.connect import AddressError, connect
 from sinks.clickhouse.retry import Refused, classify
 from sinks.clickhouse.rows import stage_rows
@@ -59,9 +59,11 @@ def events_of(decoder: Decoder) -> Read:
     of the engine's, and no row here."""
     router = decoder.router
 
-    def judged(found: Event | Failure) -> Event | Drop:
+    def judged(found: Event | Failure | Skipped) -> Event | Drop:
         if isinstance(found, Failure):
             return Drop(f"undecodable:{found.reason}")
+        if isinstance(found, Skipped):
+            return Drop(found.reason)
         excluded = router.excluded(router.selections.match(found))
         return found if excluded is None else Drop(f"excluded:{excluded}")
 

@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from schemas.event import Event
 from schemas.sources.outcome import Decoded, Failure, Headers, Refused, Watermark
+from schemas.sources.precedence import Precedence
 from schemas.sources.reading import (
     ACTORS,
     NAMES,
@@ -30,6 +33,7 @@ from schemas.sources.reading import (
     time_of,
     too_late,
 )  # fmt: skip
+from schemas.sources.vendor import Source
 from schemas.vocabulary import PLACE_OF
 
 
@@ -115,3 +119,33 @@ def watermark(at: int) -> bytes:
 def _seconds(ms: int) -> float:
     """A double holds ms of these centuries exactly enough: 4e9 s leave it 0.5 µs."""
     return ms // 1000 if ms % 1000 == 0 else ms / 1000
+
+
+def messages(value: bytes) -> list[Any]:
+    """The messages of a record; none where it cannot be read."""
+    try:
+        return [load(value)]
+    except Refused:
+        return []
+
+
+SOURCE = Source(
+    "canonical",
+    "our own JSON",
+    decode,
+    Precedence(
+        time=("at",),
+        id=("id",),
+        user=("user",),
+        anonymous=("anonymous",),
+        account=("account",),
+        received=("received_at",),
+    ),
+    {},
+    "the id, for events of the same millisecond",
+    "nothing: it is the form that all others are brought into",
+    "own reading",
+    "docs/sources.md",
+    (("at", "event"), ("at", "type"), ("at", "user"), ("at", "account")),
+    messages,
+)

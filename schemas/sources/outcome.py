@@ -1,4 +1,4 @@
-"""What a decoder makes of a record besides events: a Failure with a reason, or a Watermark."""
+"""What a decoder makes of a record besides events: a Failure or a Skipped with a reason, or a Watermark."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ Reason = Literal[
     "placeholder_id",  # it does, but only by ids that stand for nobody (null, anonymous, 0 ...)
     "bad_time",  # no time, no readable time, or one outside 1990 to 2100
     "future",  # later than the record's Kafka timestamp by more than the definition allows
+    "bad_envelope",  # what is wrapped around the events cannot be undone: gzip, a form, a row, JSON within JSON
+    "gap",  # the vendor says that something changed and not what: read the object again
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -31,6 +33,26 @@ class Failure(NamedTuple):
     detail: str = ""
 
 
+SkipReason = Literal[
+    "empty",  # a batch of nothing
+    "tombstone",  # the end of a key on a compacted topic
+    "aggregate",  # a figure about many people, and nobody's event
+    "nobody",  # about no person and no account: a price list, an article, a setting
+    "other_group",  # about a group of people that is no account
+    "test",  # the vendor's own trial delivery
+    "vendor_excluded",  # the vendor marks it as not to be counted
+]
+
+SKIPS: tuple[SkipReason, ...] = get_args(SkipReason)
+
+
+class Skipped(NamedTuple):
+    """The record is in order and holds no event: dropped, and counted by reason."""
+
+    reason: SkipReason
+    detail: str = ""
+
+
 class Watermark(NamedTuple):
     """The sender promises that nothing earlier than `at` (ms) follows on this partition."""
 
@@ -39,7 +61,9 @@ class Watermark(NamedTuple):
 
 Headers = Iterable[tuple[str, bytes]]
 
-Decoded = list[Event | Failure | Watermark]
+Outcome = Event | Failure | Skipped | Watermark
+
+Decoded = list[Outcome]
 """What one record means, in the order of its items."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from hashlib import blake2b
 from typing import Any, cast
 
@@ -16,6 +17,12 @@ Object = dict[str, Any]
 
 LARGEST = 1_048_576
 """Bytes. Kafka's own default limit for a record; Segment refuses above 32 KB a call, 500 KB a batch."""
+
+GZIP = b"\x1f\x8b"
+"""How a gzip body begins; no JSON does."""
+
+UNPACKED = 20 * LARGEST
+"""Bytes that a gzip body may come to: 20 MB is what PostHog and Amplitude take in one batch."""
 
 DEEPEST = 64
 """Levels of nesting. Far above any event, far below the 254 at which orjson refuses to write a value back."""
@@ -38,7 +45,7 @@ NAMES: dict[str, str] = {
 
 
 def load(value: bytes | None) -> Any:
-    """The JSON value of a record. Raises Refused."""
+    """The JSON value of a record, out of gzip where it is in it. Raises Refused."""
     if value is None:
         raise Refused("no_value", "the record's value is null")
     if len(value) > LARGEST:
@@ -46,9 +53,45 @@ def load(value: bytes | None) -> Any:
     try:
         found = orjson.loads(value)
     except orjson.JSONDecodeError as error:
+        if value.startswith(GZIP):  # looked for only here, so that plain records pay nothing for it
+            return parse(gunzipped(value), DEEPEST)
         raise _unreadable(value, error) from None
-    if value.count(b"{") + value.count(b"[") > DEEPEST and _deep(found):
+    if value.count(b"{") + value.count(b"[") > DEEPEST and _deep(found, DEEPEST):
         raise Refused("too_deep", f"nested deeper than {DEEPEST} levels")
+    return found
+
+
+def sized(value: bytes | None) -> bytes:
+    """The bytes of a record, if it has any and not too many. Raises Refused."""
+    if value is None:
+        raise Refused("no_value", "the record's value is null")
+    if len(value) > LARGEST:
+        raise Refused("too_big", f"{len(value)} bytes; at most {LARGEST} are read")
+    return value
+
+
+def gunzipped(value: bytes) -> bytes:
+    """What a gzip body holds, at most UNPACKED bytes. Raises Refused."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        found = reader.decompress(value, UNPACKED)
+    except zlib.error as error:
+        raise Refused("bad_envelope", f"a gzip body that cannot be read: {error}") from None
+    if reader.unconsumed_tail:
+        raise Refused("too_big", f"more than {UNPACKED} bytes when unpacked")
+    if not reader.eof:
+        raise Refused("bad_envelope", "a gzip body that ends too early")
+    return found
+
+
+def parse(value: bytes, deepest: int) -> Any:
+    """JSON as a value, nested at most so many levels deep. Raises Refused."""
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(value, error) from None
+    if value.count(b"{") + value.count(b"[") > deepest and _deep(found, deepest):
+        raise Refused("too_deep", f"nested deeper than {deepest} levels")
     return found
 
 
@@ -62,9 +105,9 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Refused:
     return Refused("not_json", str(error))
 
 
-def _deep(value: Any) -> bool:
+def _deep(value: Any, deepest: int) -> bool:
     level = [value] if type(value) in _NESTED else []
-    for _ in range(DEEPEST):
+    for _ in range(deepest):
         if not level:
             return False
         inner = (node.values() if type(node) is dict else node for node in level)

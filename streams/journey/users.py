@@ -8,7 +8,8 @@ from typing import Any
 from schemas.definition.model import Definition
 from schemas.event import Event
 from schemas.sources import canonical, decoder
-from schemas.sources.outcome import Failure, Watermark
+from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
+from schemas.sources.outcome import Outcome as Found
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.journey.fold import Members
 from streams.journey.identity import MARKS, entity_of
@@ -60,14 +61,14 @@ class Decoder:
         self._decode = decoder(source)
         self._max_future = definition.clock.max_future
 
-    def events(self, record: Record) -> list[Event | Failure | Watermark]:
+    def events(self, record: Record) -> Decoded:
         return self._decode(record.value, record.key, record.headers, record.timestamp, max_future=self._max_future)
 
     def route(self, record: Record) -> list[Outcome]:
         """Each event re-keyed by its user, and by its account where that one looks at it."""
         return [outcome for found in self.events(record) for outcome in self._route(found)]
 
-    def _route(self, found: Event | Failure | Watermark) -> list[Outcome]:
+    def _route(self, found: Found) -> list[Outcome]:
         if not isinstance(found, Event):
             return [refused(found)]
         bits = self.router.selections.match(found)
@@ -84,9 +85,11 @@ class Decoder:
         return outcomes or [Drop("account_event_unused")]
 
 
-def refused(found: Failure | Watermark) -> Outcome:
+def refused(found: Failure | Skipped | Watermark) -> Outcome:
     """What a decoder did not make an event of."""
-    return Clocked(found.at) if isinstance(found, Watermark) else Dead(found.reason, found.detail)
+    if isinstance(found, Watermark):
+        return Clocked(found.at)
+    return Dead(found.reason, found.detail) if isinstance(found, Failure) else Drop(found.reason)
 
 
 class UsersLogic(Journeys):
@@ -115,7 +118,7 @@ class UsersLogic(Journeys):
             return [outcome for found in self._events.events(record) for outcome in self._read(found)]
         return [outcome for found in decoder.events(record) for outcome in self._read_direct(found, record.partition)]
 
-    def _read(self, found: Event | Failure | Watermark) -> list[Outcome]:
+    def _read(self, found: Found) -> list[Outcome]:
         """From `events`: routed before, so only for its user."""
         if not isinstance(found, Event):
             return [refused(found)]
@@ -126,7 +129,7 @@ class UsersLogic(Journeys):
             return [Drop("account_event_unused")]
         return [Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at)]
 
-    def _read_direct(self, found: Event | Failure | Watermark, partition: int) -> list[Outcome]:
+    def _read_direct(self, found: Found, partition: int) -> list[Outcome]:
         """From a source keyed by user id: exclusions and the account's copy are seen to here."""
         if not isinstance(found, Event):
             return [refused(found)]

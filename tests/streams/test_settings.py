@@ -56,6 +56,30 @@ def test_variables_override_the_file(tmp_path: Path) -> None:
     assert found.sources == (SourceTopic("one", "segment", None), SourceTopic("two", "canonical", "user"))
 
 
+def test_a_mapping_file_is_a_source_in_the_file_and_in_the_variable(tmp_path: Path) -> None:
+    mapping = tmp_path / "shop.yaml"
+    mapping.write_text("time: at\nname: what\nuser: who\n")
+    listed = f"one:mapping:{mapping},two:mapping:{mapping}:user"
+    found = load_settings(None, {"JOURNEYS_SOURCES": listed}).sources
+    assert [(s.topic, s.source, s.keyed_by) for s in found] == [
+        ("one", f"mapping:{mapping}", None), ("two", f"mapping:{mapping}", "user"),
+    ]  # fmt: skip
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("time: at\n")
+    with pytest.raises(SettingsError, match=r"wrong\.yaml:1:1: a mapping needs `name:`"):
+        load_settings(None, {"JOURNEYS_SOURCES": f"one:mapping:{wrong}"})
+
+
+def test_the_door_of_the_sources_page_is_a_setting_and_its_keys_are_a_secret(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+    text = page.split("```toml\n")[2].split("```")[0]
+    found = load_settings(written(tmp_path, text), {"JOURNEYS_COLLECT_KEYS": "segment:k", "JOURNEYS_COLLECT_PORT": "9"})
+    assert (found.collect.host, found.collect.port, found.collect.keys) == ("0.0.0.0", 9, "segment:k")
+    assert "segment:k" not in repr(found)
+    with pytest.raises(SettingsError, match=r"collect\.keys has no place in a file"):
+        load_settings(written(tmp_path, '[collect]\nkeys = "segment:k"'), {})
+
+
 def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
     assert load_settings(None, {"JOURNEYS_SETTINGS": str(written(tmp_path, GOOD))}).prefix == "acme."
 

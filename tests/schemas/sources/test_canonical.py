@@ -210,5 +210,5 @@ def test_a_source_that_we_do_not_have_is_named_with_the_nearest_one() -> None:
     assert decode("canonical", orjson.dumps(LINE)) == [read(LINE)]
     with pytest.raises(ValueError, match="did you mean segment"):
         decoder("Segmnet")
-    with pytest.raises(ValueError, match="canonical, segment"):
+    with pytest.raises(ValueError, match=r"write one of .*segment, .*or mapping:FILE"):
         decode("kafka", b"{}")

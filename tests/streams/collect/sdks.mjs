@@ -1,0 +1,79 @@
+// The vendors' Node SDKs, unmodified, telling the story of sdks.py: `node sdks.mjs URL SOURCE`. It runs where they are
+// installed: copy it there. `node sdks.mjs --versions` says which they are.
+import { createRequire } from "node:module";
+
+const require = createRequire(process.cwd() + "/");
+const AT = new Date("2026-05-01T12:00:00.000Z");
+const seconds = AT.getTime() / 1000;
+
+const PACKAGES = {
+  segment: "@segment/analytics-node", rudderstack: "@rudderstack/rudder-sdk-node", posthog: "posthog-node",
+  mixpanel: "mixpanel", amplitude: "@amplitude/analytics-node", snowplow: "@snowplow/node-tracker",
+};
+
+const STORIES = {
+  async segment(url) {
+    const { Analytics } = require(PACKAGES.segment);
+    const client = new Analytics({ writeKey: "key-segment", host: url });
+    client.identify({ userId: "u1", traits: { title: "CTO" }, timestamp: AT });
+    client.group({ userId: "u1", groupId: "acme", traits: { plan: "pro" }, timestamp: AT });
+    client.track({ userId: "u1", event: "Report Created", properties: { rows: 7 }, context: { groupId: "acme" }, timestamp: AT });
+    await client.closeAndFlush();
+  },
+  async rudderstack(url) {
+    const Analytics = require(PACKAGES.rudderstack);
+    const client = new (Analytics.default ?? Analytics)("key-rudderstack", { dataPlaneUrl: url, flushAt: 100, gzip: false });
+    client.track({ userId: "u1", event: "Report Created", properties: { rows: 7 }, context: { groupId: "acme" }, timestamp: AT });
+    client.page({ userId: "u1", category: "Docs", name: "Pricing", properties: { path: "/pricing" }, timestamp: AT });
+    await new Promise((done) => client.flush(done));
+  },
+  async posthog(url) {
+    const { PostHog } = require(PACKAGES.posthog);
+    const client = new PostHog("key-posthog", { host: url, flushAt: 100, disableGeoip: true });
+    client.capture({ distinctId: "u1", event: "report created", properties: { rows: 7 }, groups: { company: "acme" }, timestamp: AT });
+    client.identify({ distinctId: "u1", properties: { email: "ada@acme.io" } });
+    client.groupIdentify({ groupType: "company", groupKey: "acme", properties: { plan: "pro" } });
+    client.alias({ distinctId: "old", alias: "u1" });
+    await client.shutdown();
+  },
+  async mixpanel(url) {
+    const { hostname, port } = new URL(url);
+    const client = require(PACKAGES.mixpanel).init("key-mixpanel", { host: `${hostname}:${port}`, protocol: "http" });
+    const done = (call) => new Promise((resolve, reject) => call((error) => (error ? reject(error) : resolve())));
+    await done((end) => client.track("Report Created", { distinct_id: "u1", rows: 7, company: "acme", time: seconds }, end));
+    // no import: with a secret it insists on HTTPS
+    await done((end) => client.people.set("u1", { $email: "ada@acme.io" }, { $time: seconds }, end));
+    await done((end) => client.groups.set("company", "acme", { plan: "pro" }, { $time: seconds }, end));
+  },
+  async amplitude(url) {
+    const amplitude = require(PACKAGES.amplitude);
+    await amplitude.init("key-amplitude", { serverUrl: `${url}/2/httpapi`, flushQueueSize: 100, logLevel: 0 }).promise;
+    const who = { user_id: "user-1", device_id: "device-1", time: AT.getTime() };
+    amplitude.track("Report Created", { rows: 7 }, { ...who, groups: { company: "acme" }, insert_id: "i1" });
+    amplitude.identify(new amplitude.Identify().set("title", "CTO"), who);
+    amplitude.groupIdentify("company", "acme", new amplitude.Identify().set("plan", "pro"), { time: AT.getTime() });
+    await amplitude.flush().promise;
+  },
+  async snowplow(url) {
+    const { newTracker, buildSelfDescribingEvent, buildStructEvent } = require(PACKAGES.snowplow);
+    const tracker = newTracker({ namespace: "app", appId: "key-snowplow", encodeBase64: true }, { endpoint: url, eventMethod: "post", bufferSize: 2 });
+    tracker.setUserId("u1");
+    tracker.setDomainUserId("d1");
+    const time = { type: "ttm", value: AT.getTime() };
+    const account = { schema: "iglu:com.acme/account/jsonschema/1-0-0", data: { id: "acme" } };
+    const report = { schema: "iglu:com.acme/report_created/jsonschema/1-0-0", data: { rows: 7 } };
+    tracker.track(buildSelfDescribingEvent({ event: report }), [account], time);
+    tracker.track(buildStructEvent({ category: "export", action: "exported" }), [], time);
+    tracker.flush();
+    await new Promise((done) => setTimeout(done, 1500));
+  },
+};
+
+if (process.argv[2] === "--versions") {
+  const fs = require("node:fs");
+  const version = (name) => JSON.parse(fs.readFileSync(`node_modules/${name}/package.json`)).version;
+  console.log(JSON.stringify(Object.fromEntries(Object.entries(PACKAGES).map(([source, name]) => [source, `${name} ${version(name)}`]))));
+} else {
+  await STORIES[process.argv[3]](process.argv[2]);
+  process.exit(0);
+}

@@ -11,7 +11,8 @@ export PYTHONUNBUFFERED := 1
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## make .venv with everything; .venv/bin/journeys is the command
+setup: $(STAMP)  ## make .venv with everything, compile the core; .venv/bin/journeys is the command
+	@$(BIN)/python -m deploy.native
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"setup: Python 3.11 or newer is needed, this is {v[0]}.{v[1]}; say PYTHON=python3.11" if v < (3, 11) else 0)'
@@ -50,6 +51,6 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@echo "lock: wrote requirements/lock.txt (all) and requirements/runtime.txt (the image)"
 
 clean:  ## remove what the build made
-	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test check format bench simulate lock clean

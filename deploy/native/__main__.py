@@ -15,17 +15,23 @@ from schemas import native
 SCRIPT = """\
 from setuptools import setup
 from mypyc.build import mypycify
-setup(name="journeys-core", ext_modules=mypycify({arguments!r}, target_dir={target!r}, opt_level="2", debug_level="0"))
+modules = mypycify({arguments!r}, target_dir={target!r}, opt_level="2", debug_level="0", multi_file=True)
+for module in modules:
+    module.extra_compile_args.append("-Wno-error")  # what a compiler says of generated C is no reason to do without it
+setup(name="journeys-core", ext_modules=modules)
 """
 
 
 def main() -> int:
+    if os.environ.get("JOURNEYS_NATIVE") == "0":
+        print("native: not compiled, as JOURNEYS_NATIVE is 0; the core runs as plain Python")
+        return 0
     if native.STAMP.is_file() and native.STAMP.read_text() == native.digest():
         print("native: the compiled core is up to date")
         return 0
     compiler = os.environ.get("CC", "cc")
     if shutil.which(compiler) is None:
-        print(f"native: there is no C compiler ({compiler}); the core runs as plain Python, at a third of the speed")
+        print(f"native: there is no C compiler ({compiler}); the core runs as plain Python, at half the speed")
         return 0
     began = time.monotonic()
     print("native: compiling the core (about a minute) ...", flush=True)
@@ -44,7 +50,7 @@ def _build() -> str | None:
         out, script = Path(made, "out"), Path(made, "setup.py")
         script.write_text(SCRIPT.format(arguments=[str(path) for path in native.sources()], target=f"{made}/c"))
         command = [
-            sys.executable, str(script), "--quiet", "build_ext", "--build-lib", str(out), "--build-temp", f"{made}/tmp",
+            sys.executable, str(script), "--quiet", "build_ext", "--parallel", "2", "--build-lib", str(out), "--build-temp", f"{made}/tmp",
         ]  # fmt: skip
         env = {**os.environ, "JOURNEYS_NATIVE": "0", "PYTHONPATH": str(native.ROOT), "MYPYPATH": str(native.ROOT)}
         done = subprocess.run(command, cwd=native.ROOT, env=env, capture_output=True, text=True, check=False)

@@ -1,0 +1,70 @@
+"""The compiled core: built from these very sources or passed over, and the same to the byte as plain Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.generator import segment_events
+from schemas import native
+
+FILES = ("transitions.jsonl", "alerts.jsonl", "entities.jsonl", "dead_letters.jsonl")
+
+HAS_COMPILER = shutil.which(os.environ.get("CC", "cc")) is not None
+
+
+def python(*arguments: str, **env: str) -> str:
+    command = [sys.executable, *arguments]
+    given = {k: v for k, v in os.environ.items() if k != "JOURNEYS_NATIVE"} | {"PYTHONPATH": str(native.ROOT)} | env
+    return subprocess.run(command, cwd=native.ROOT, env=given, capture_output=True, text=True, check=True).stdout
+
+
+def test_every_file_that_is_compiled_is_there() -> None:
+    assert all((native.ROOT / path).is_file() for path in native.sources())
+    assert len(native.sources()) > 30
+
+
+def test_a_switch_turns_it_off() -> None:
+    said = (
+        "from schemas import native; import streams.journey.fold as f; print(native.state, f.__file__.endswith('.py'))"
+    )
+    assert python("-c", said, JOURNEYS_NATIVE="0").strip() == "switched off True"
+
+
+def test_a_build_of_other_sources_is_passed_over(tmp_path: Path) -> None:
+    """What stands in the stamp is not what the sources are: nothing of that build may run."""
+    shutil.copytree(native.ROOT / "schemas", tmp_path / "schemas")
+    shutil.copytree(native.ROOT / "streams", tmp_path / "streams")
+    (tmp_path / ".native").mkdir()
+    (tmp_path / ".native" / "sources.hash").write_text("of something else")
+    said = "from schemas import native; import schemas.time as t; print(native.state, t.__file__.endswith('.py'))"
+    done = subprocess.run(
+        [sys.executable, "-c", said],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "out of date True"
+
+
+@pytest.mark.skipif(not HAS_COMPILER, reason="there is no C compiler, so nothing is compiled here")
+def test_compiled_and_plain_python_publish_the_same_bytes(tmp_path: Path) -> None:
+    assert python("-c", "from schemas import native; print(native.state)").strip() == "compiled", "run `make setup`"
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"\n".join(value for _, value in segment_events(4_000, 300, 20, days=120)) + b"\nno json\n")
+    for name, switch in (("plain", "0"), ("compiled", "1")):
+        out = str(tmp_path / name)
+        python(
+            "-m", "streams.cli", "replay", str(source), "-d", "saas", "--source", "segment", "--out", out, JOURNEYS_NATIVE=switch
+        )  # fmt: skip
+    for name in FILES:
+        plain, compiled = ((tmp_path / way / name).read_bytes() for way in ("plain", "compiled"))
+        assert plain == compiled, name
+        assert plain, name

@@ -192,6 +192,19 @@ def _show_months(kind: str, months: dict[str, Any], console: Console) -> None:
                 _n(q["brier"], 3), _n(q["slope"], 2),
             )  # fmt: skip
     console.print(table)
+    _show_calibration(kind, months, console)
+
+
+def _show_calibration(kind: str, months: dict[str, Any], console: Console) -> None:
+    """Probabilities beside outcomes, for tenths of the rows: of the definition, or of the refit where it has none."""
+    name = next((n for n in ("definition", "refitted") if months["methods"].get(n)), None)
+    if name is None:
+        return
+    rows = months["methods"][name]["table"]
+    table = _table(f"{kind}, calibration of {name}, by tenths", ("", *[str(n + 1) for n in range(len(rows))]))
+    table.add_row("said", *[_n(p, 2) for p, _, _ in rows])
+    table.add_row("happened", *[_n(share, 2) for _, share, _ in rows])
+    console.print(table)
 
 
 def _table(title: str, heads: Sequence[str]) -> Table:

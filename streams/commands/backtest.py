@@ -138,7 +138,7 @@ def show(told: dict[str, Any], console: Console) -> None:
 
 
 def _show_volume(volumes: dict[str, Any], console: Console) -> None:
-    heads = ("", "alerts", "per 100", "p95 an owner", "gone in a week")
+    heads = ("", "alerts", "per 100", "p95 an owner", "resolved in 7d")
     table = _table("Volume (alerts a week for 100 entities, and for one owner in 95 of 100 weeks)", heads)
     for kind, found in volumes.items():
         for name, v in found["rules"].items():

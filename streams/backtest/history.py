@@ -1,14 +1,16 @@
 """A history as the backtest sees it: when each user and each account was active, and nothing else.
 
 An active day is a day of the definition's time zone with at least one event of the activity that the definition's churn
-measure counts (without one: that `idle` counts). An account's activity is its members', by the account on their events.
+measure counts (without one: that `idle` counts). An account's activity is its members': that of their events which name
+it, and of those which name none while it was the last one named.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from schemas import sources
 from schemas.definition.model import Definition, Kind, Measure
@@ -60,36 +62,53 @@ def churn_measure(definition: Definition, kind: Kind) -> Measure | None:
 
 @dataclass
 class _Seen:
-    """Instants by entity, gathered in any order. `joined`: {account: {user: its first event}}."""
+    """Instants by entity, gathered in any order. `said`: the accounts that each user's events named, and when.
 
-    users: dict[str, list[int]] = field(default_factory=dict)
-    accounts: dict[str, list[int]] = field(default_factory=dict)
-    joined: dict[str, dict[str, int]] = field(default_factory=dict)
+    `own`: those of accounts whose churn measure counts events of its own, not its members'.
+    """
 
-    def take(self, event: Event) -> None:
+    users: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)
+    said: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    own: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def take(self, event: Event, active: bool, own: bool) -> None:
+        if own and event.account is not None:
+            self.own.setdefault(event.account, []).append((event.at, event.entity or ""))
         if event.entity is None:
             return
-        self.users.setdefault(event.entity, []).append(event.at)
         if event.account is not None:
-            self.accounts.setdefault(event.account, []).append(event.at)
-            joined = self.joined.setdefault(event.account, {})
-            joined[event.entity] = min(event.at, joined.get(event.entity, event.at))
+            self.said.setdefault(event.entity, []).append((event.at, event.account))
+        if active:
+            self.users.setdefault(event.entity, []).append((event.at, event.account))
+
+    def members(self) -> dict[str, list[tuple[int, str]]]:
+        """{account: (instant, user) of its members' events}: the account on the event, else the one named last."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for user, events in self.users.items():
+            said = sorted(self.said.get(user, ()))
+            for at, account in events:
+                n = bisect_right(said, at, key=itemgetter(0))
+                home = account if account is not None else said[n - 1][1] if n else None
+                if home is not None:
+                    found.setdefault(home, []).append((at, user))
+        return found
 
 
 def read(definition: Definition, lines: Iterable[bytes], source: str) -> History:
     """The activity in records of a source; what the definition excludes is left out. An event given twice counts once."""
     router, selections, calendar = Router(definition), Selections(definition), Calendar(definition.clock.timezone)
-    bit = selections.bit(activity(definition))
+    bit, measure = selections.bit(activity(definition)), churn_measure(definition, "account")
+    own = selections.bit(measure.of) if measure is not None and measure.of is not None else 0
     seen, ids = _Seen(), set[str]()
     for line in lines:
         for event in sources.decode(source, line, None, (), 0):
             if not isinstance(event, Event) or event.id in ids:
                 continue
             bits = selections.match(event)
-            if bits & bit and router.excluded(bits) is None:
+            if router.excluded(bits) is None:
                 ids.add(event.id)
-                seen.take(event)
-    return _history(seen, calendar)
+                seen.take(event, bool(bits & bit), bool(bits & own))
+    return _history(seen, seen.own if own else seen.members(), calendar)
 
 
 def activity(definition: Definition) -> str:
@@ -98,11 +117,14 @@ def activity(definition: Definition) -> str:
     return measure.of if measure is not None and measure.of is not None else definition.user.activity
 
 
-def _history(seen: _Seen, calendar: Calendar) -> History:
-    users = {key: _active(times, calendar) for key, times in seen.users.items()}
-    accounts = {
-        key: _active(times, calendar, sorted(seen.joined[key].values())[1:2]) for key, times in seen.accounts.items()
-    }
+def _history(seen: _Seen, members: dict[str, list[tuple[int, str]]], calendar: Calendar) -> History:
+    users = {key: _active([at for at, _ in events], calendar) for key, events in seen.users.items()}
+    accounts = {}
+    for key, events in members.items():
+        joined: dict[str, int] = {}
+        for at, user in sorted(events):
+            joined.setdefault(user, at)
+        accounts[key] = _active([at for at, _ in events], calendar, sorted(joined.values())[1:2])
     return History(calendar, users, accounts, max((a.times[-1] for a in users.values()), default=0))
 
 

@@ -138,7 +138,7 @@ def show(told: dict[str, Any], console: Console) -> None:
 
 
 def _show_volume(volumes: dict[str, Any], console: Console) -> None:
-    heads = ("", "alerts", "per 100", "p95 an owner", "gone in a week")
+    heads = ("", "alerts", "per 100", "p95 an owner", "resolved in 7d")
     table = _table("Volume (alerts a week for 100 entities, and for one owner in 95 of 100 weeks)", heads)
     for kind, found in volumes.items():
         for name, v in found["rules"].items():
@@ -191,6 +191,19 @@ def _show_months(kind: str, months: dict[str, Any], console: Console) -> None:
                 name, _n(q["auc"], 3), _n(q["average_precision"], 3), _n(q["precision_top"], 3), _n(q["lift"], 2),
                 _n(q["brier"], 3), _n(q["slope"], 2),
             )  # fmt: skip
+    console.print(table)
+    _show_calibration(kind, months, console)
+
+
+def _show_calibration(kind: str, months: dict[str, Any], console: Console) -> None:
+    """Probabilities beside outcomes, for tenths of the rows: of the definition, or of the refit where it has none."""
+    name = next((n for n in ("definition", "refitted") if months["methods"].get(n)), None)
+    if name is None:
+        return
+    rows = months["methods"][name]["table"]
+    table = _table(f"{kind}, calibration of {name}, by tenths", ("", *[str(n + 1) for n in range(len(rows))]))
+    table.add_row("said", *[_n(p, 2) for p, _, _ in rows])
+    table.add_row("happened", *[_n(share, 2) for _, share, _ in rows])
     console.print(table)
 
 

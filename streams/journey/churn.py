@@ -80,7 +80,8 @@ class ChurnProbability:
     def merge(self, a: Any, b: Any) -> Any:
         """Both histories as one: exact where they share no active day but the last 62."""
         if a is None or b is None:
-            return a if b is None else b
+            one = a if b is None else b
+            return None if one is None else list(one)
         old, new = (a, b) if a[0] <= b[0] else (b, a)
         ahead = new[0] - old[0]
         bits = (old[1] << ahead) & _MASK if ahead < KNOWN else 0

@@ -498,7 +498,7 @@ def _later(a: int | None, b: int | None) -> int | None:
     return max((day for day in (a, b) if day is not None), default=None)
 
 
-def _counted_since(cell: Any, flag: Any, value: float) -> Any:
+def _counted_since(cell: Any, flag: Any, value: Any) -> Any:
     """A count since a flag was last set: [how often it was set by then, amount], begun again whenever it is set anew."""
     times = flag[2] if flag is not None else 0
     if not times:

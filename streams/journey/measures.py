@@ -57,7 +57,7 @@ LARGEST = 2**53
 one absurd amount would make a state that cannot be written, or not read back the same."""
 
 
-def added(total: float, value: float) -> float:
+def added(total: Any, value: Any) -> Any:  # not float: compiled, whole numbers would come back as fractions
     """A sum that stays a number that JSON holds, whatever is added."""
     found = total + value
     return found if -LARGEST <= found <= LARGEST else LARGEST if found > 0 else -LARGEST

@@ -121,7 +121,7 @@ account:
     due:      {{latest: properties.due, of: every, as: time}}
     plan:     {{latest: properties.n, of: alpha, else: all}}
     tickets:  {{count: beta, within: {draw(_days)}}}
-    leaving:  {{churn: {draw(st.sampled_from(["members", "members", "beta"]))}, horizon: 7d, coefficients: {{intercept: 0.5, 4d: -1.2}}}}
+    leaving:  {{churn: members, horizon: 7d, coefficients: {{intercept: 0.5, 4d: -1.2}}}}
     health:
       score:
         usage:   {{weight: 3, value: recent / plan, from: 0, to: 1}}
@@ -139,7 +139,7 @@ account:
     fading: both == 0 and some >= 1
     renewing: 0d <= until(due) <= {draw(_days)}
     overdue: contract and age(contract) >= {draw(_days)}
-    likely: leaving >= {draw(st.sampled_from([0.4, 0.6, 0.8, 0.95]))}
+    likely: leaving >= 0.8
   risk:
     only_in: {{stage: [customer, success]}}
     states: [healthy, at_risk]

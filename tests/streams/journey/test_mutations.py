@@ -34,7 +34,6 @@ MUTATIONS = [
     Mutation("a member's last day is forgotten", "fold", "new = new._replace(day=old.day)", "pass"),
     Mutation("every activity is a new day", "fold", "(known is None or day > known)", "(known is None or day >= known)"),
     Mutation("an active day counts whenever it was told", "churn", "if -KNOWN < ahead <= 0 and", "if False and"),
-    Mutation("a probability is reached a day late", "churn", "        return day\n", "        return day + 1\n"),
     Mutation("members' days move no probability", "fold", "for i, gauge in self.terms.by_activity:", "for i, gauge in ():"),
     Mutation("no evidence of the event itself", "fold", "evidence.append(out.behind)", "pass"),
     Mutation("activity touches no guard", "fold", "touched |= self._activity if", "touched |= 0 if"),

@@ -33,8 +33,9 @@ def pour(client: Client, events: list[Event], seed: int = 0) -> Client:
     """Write them in disorder, every third one twice."""
     writer, luck = ClickHouseWriter(client), random.Random(seed)
     twice = events + luck.sample(events, len(events) // 3)
-    for event in luck.sample(twice, len(twice)):
-        writer.write("events", [event_row(event).values])
+    rows = [event_row(event).values for event in luck.sample(twice, len(twice))]
+    for start in range(0, len(rows), 40):
+        writer.write("events", rows[start : start + 40])
     return client
 
 

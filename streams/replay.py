@@ -173,7 +173,8 @@ class Replay:
                 result.dropped[reason] += 1
             else:
                 result.ok += 1
-            if any([self._meets(ok) for ok in taken.inputs[known:]]):
+            met = [self._meets(ok) for ok in taken.inputs[known:]]  # each is remembered, so all are looked at
+            if any(met):
                 self._flush(taken)
         self._flush(taken)
 

@@ -20,7 +20,8 @@ MUTATIONS = [
     Mutation("the new member counts beside the old", "fold", 'members.put(how["instead"], GONE)', "pass"),
     Mutation("a link is forgotten in the bytes", "state", "self.ended, self.into, self.names,", "self.ended, None, self.names,"),
     Mutation("timers due before the link do not fire", "redirect", "fold.until(s, t, out)\n        lived", "lived"),
-    Mutation("the way back is not told", "timeline", "return Change(change.kind, change.id, replace(record, valid=False))", "return Change(change.kind, change.id, record)"),
+    Mutation("the way back is not told", "timeline", "Change(change.kind, change.id, replace(record, valid=False))",
+             "Change(change.kind, change.id, record)"),
 ]  # fmt: skip
 
 

@@ -164,6 +164,7 @@ class Replay:
         for line in lines:
             record = Record("input", 0, result.read, _NO_TIME, None, line)
             result.read += 1
+            known = len(taken.inputs)
             kinds = [self._take(record, n, found, until, taken) for n, found in enumerate(self._logic.read(record))]
             kind, reason = heaviest(kinds)
             if kind == "dead":
@@ -172,7 +173,8 @@ class Replay:
                 result.dropped[reason] += 1
             else:
                 result.ok += 1
-            if taken.inputs and self._meets(taken.inputs[-1]):
+            met = [self._meets(ok) for ok in taken.inputs[known:]]  # each is remembered, so all are looked at
+            if any(met):
                 self._flush(taken)
         self._flush(taken)
 

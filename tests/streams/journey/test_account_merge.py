@@ -82,7 +82,13 @@ def test_members_come_in_slices_and_none_is_left(monkeypatch: pytest.MonkeyPatch
 def test_an_account_of_many_members_costs_one_slice_at_a_time() -> None:
     logic = AccountsLogic(counted("1h"))
     outputs = _handed_over(logic, 5_000)
-    assert [len(slice_) for slice_ in outputs] == [2_000, 2_000, 1_001]  # the last one says that it is done
+    assert [len(slice_) for slice_ in outputs] == [
+        1_000,
+        1_000,
+        1_000,
+        1_000,
+        1_001,
+    ]  # the last one says that it is done
 
 
 def _handed_over(logic: AccountsLogic, n: int) -> list[list[Output]]:

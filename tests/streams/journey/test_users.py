@@ -10,6 +10,7 @@ import orjson
 from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from streams.delivery.contracts import Clocked, Dead, Drop, Ok, Outcome, Record, Redirect
+from streams.journey.identity import Link, link_to
 from streams.journey.users import Decoder, UsersLogic
 from tests.streams.journey.harness import DAY, START, Person, ms
 
@@ -101,6 +102,22 @@ def test_what_identifiers_tell_each_other_goes_through_events_and_is_read_there(
     (told,) = logic.read(Record("events", 0, 0, START, link.key, link.value))
     assert isinstance(told, Ok)
     assert (told.key, told.input.said[1], told.at) == (b"c1", "u1", START)
+
+
+def test_a_merged_user_tells_each_of_its_accounts_that_it_left() -> None:
+    person = Person(saas(), "c1")
+    for n, account in enumerate(("a1", "a2")):
+        person.use(n / 10, account=account)
+    link = link_to("c1", "anonymous", "u1", "user", ms(1), "e9", "u1")
+    advanced = person.logic.advance(
+        b"c1", person.entity, [Link(link.t, link.id, link.said["link"])], ms(1), ms(1), person.kept
+    )
+    said = [orjson.loads(output.value) for output in advanced.outputs if output.topic == "members"]
+    gone = [one["said"] for one in said if one["said"]["how"] == {"gone": "u1"}]
+    assert [one["user"] for one in gone] == ["c1", "c1"]
+    assert {output.key for output in advanced.outputs if output.topic == "members"} == {b"a1", b"a2"}
+    (merge,) = [orjson.loads(output.value) for output in advanced.outputs if output.topic == "events"]
+    assert set(merge["said"]["accounts"]) == {"a1", "a2"}
 
 
 def test_a_message_that_cannot_be_read_is_a_dead_letter() -> None:

@@ -20,8 +20,12 @@ from streams.delivery.contracts import Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
 
-SLICE_S = 0.040
+SLICE_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
+
+BEHIND_S = 0.040
+"""... but a partition that is behind takes four times as long a slice: each slice costs a dozen sends, whatever is in it,
+and nobody waits for its first record any more."""
 
 SLICE_RECORDS = 4_000
 """... and this many records, where they are cheap: what a slice publishes should not wait for more."""
@@ -202,7 +206,8 @@ class Lane:
             return None
         began = time.perf_counter()
         work = self.task.process(topic, records, self._way.now(), caught_up)
-        self._adapt(len(records), time.perf_counter() - began)
+        behind = batch.highwater - records[-1].offset > SLICE_RECORDS
+        self._adapt(len(records), time.perf_counter() - began, BEHIND_S if behind else SLICE_S)
         return work
 
     def _end_batch(self, batch: Batch) -> bool:
@@ -214,8 +219,8 @@ class Lane:
         reading.waiting -= 1
         return reading.waiting == 0 and batch.end >= batch.highwater
 
-    def _adapt(self, records: int, seconds: float) -> None:
-        fit = int(records * SLICE_S / max(seconds, 1e-6))
+    def _adapt(self, records: int, seconds: float, most: float) -> None:
+        fit = int(records * most / max(seconds, 1e-6))
         self.slice = max(1, min(SLICE_RECORDS, fit, self.slice * 2))
 
     def _tick(self) -> Work | None:

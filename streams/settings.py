@@ -207,7 +207,13 @@ class _Reader:
 
     def _no_strangers(self) -> None:
         """A misspelt variable would be a setting that does nothing."""
-        known = {"JOURNEYS_SETTINGS", "JOURNEYS_SOURCES", *SECRETS, *(f"{name}_FILE" for name in SECRETS)}
+        known = {
+            "JOURNEYS_SETTINGS",
+            "JOURNEYS_SOURCES",
+            "JOURNEYS_NATIVE",
+            *SECRETS,
+            *(f"{name}_FILE" for name in SECRETS),
+        }
         known |= {f"JOURNEYS_{f.name.upper()}" for f in fields(Settings)}
         for table, kind in (
             ("CLOCK", ClockChoice),

@@ -113,7 +113,8 @@ class Windowed:
         floor = today - self._days
         inside = cell[0] > floor
         amounts = cell[1::2] if inside else [cell[i + 1] for i in range(0, len(cell), 2) if cell[i] > floor]
-        return added(sum(amounts), 0)
+        found: Value = added(sum(amounts), 0)
+        return found
 
     def changes(self, cell: Cell, today: int) -> int | None:
         floor = today - self._days

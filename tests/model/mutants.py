@@ -72,6 +72,7 @@ def _received(connection: Connection, process: BaseProcess) -> Verdict:
 
 
 def _try(mutation: Mutation, examples: Sequence[Example], answer: Connection) -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the suite has a handler of its own, which would say nothing
     signal.alarm(PATIENCE)  # ends this process; the other side reads the end of the pipe
     _mutate(mutation)
     from tests.model.laws import check

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from deploy.demo.watch import Groups
 from schemas.definition.parse import load
+from schemas.time import parse_time
 from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
 from streams.delivery.contracts import Drop, Record
@@ -143,6 +145,33 @@ def test_a_worker_that_joins_and_leaves_and_one_that_is_asked_to_stop_change_not
                 feeding.cancel()
             await live.drained()
             transitions = await live.transitions()
+            same(expected(), truth(transitions))
+            gapless(transitions)
+
+    asyncio.run(run())
+
+
+def shuffled(lines: list[bytes], seed: int, by_ms: int) -> list[bytes]:
+    """The records in another order, each up to so much of event time later than its turn; one in fifty comes twice."""
+    chance = random.Random(seed)
+    turns = [((parse_time(orjson.loads(line)["at"]) or 0) + chance.randrange(by_ms), n) for n, line in enumerate(lines)]
+    turns += [(at + chance.randrange(by_ms), n) for at, n in turns[::50]]
+    return [lines[n] for _, n in sorted(turns)]
+
+
+def test_shuffled_late_and_repeated_within_the_grace_period_the_result_is_the_same(kafka: str, clickhouse: Any) -> None:
+    """Each record comes up to 25 minutes late, twice as many where it comes twice; the grace period is an hour."""
+    lines, until = company()
+    mixed = shuffled(lines, 20261125, 25 * 60_000)
+    late = sum(a > b for a, b in pairwise(parse_time(orjson.loads(line)["at"]) or 0 for line in mixed))
+    assert late > len(lines) / 20, "hardly anything is out of order"
+
+    async def run() -> None:
+        async with Live(kafka, clickhouse.url, SAAS, workers=2, sink=False) as live:
+            await live.feed(mixed, until)
+            await live.drained()
+            transitions = await live.transitions()
+            assert any(t["origin"] == "correction" for t in transitions), "nothing had to be corrected"
             same(expected(), truth(transitions))
             gapless(transitions)
 

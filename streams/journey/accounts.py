@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Any
 
@@ -13,31 +12,15 @@ from schemas.event import Event
 from schemas.member import MemberFacts
 from schemas.sources import canonical
 from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
-from streams.journey.fold import Change, Fact, Members
+from streams.journey.changes import Change, Fact
 from streams.journey.identity import MARKS, Message, member_message
 from streams.journey.logic import Journeys
+from streams.journey.members import Settled
 from streams.journey.migration_plan import told_names
 from streams.journey.redirect import Into
 from streams.journey.rollup import GONE, Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally
 from streams.journey.users import refused
-
-
-class Settled(Members):
-    """The members that stand beside the account, each a record of its own."""
-
-    def __init__(self, beside: Beside) -> None:
-        self._beside = beside
-
-    def get(self, user: str) -> Member | None:
-        found = self._beside.get(b"m:" + user.encode())
-        return None if found is None else Member(*orjson.loads(found))
-
-    def users(self) -> Iterable[str]:
-        return (name[2:].decode() for name in self._beside.all())
-
-    def put(self, user: str, member: Member) -> None:
-        raise TypeError("settled members are written by the timeline")
 
 
 class AccountsLogic(Journeys):

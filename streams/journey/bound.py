@@ -16,7 +16,8 @@ import orjson
 from schemas.alert import Alert
 from schemas.definition.model import Definition, Kind, Measure
 from streams.journey.calendar import DAY
-from streams.journey.fold import Fact, Fold
+from streams.journey.changes import Fact
+from streams.journey.fold import Fold
 from streams.journey.machines import CompiledAlert, CompiledRule
 from streams.journey.measures import LARGEST
 from streams.journey.rollup import Member

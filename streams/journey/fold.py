@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from schemas.alert import Alert
 from schemas.definition.model import Definition, EntityDefinition, Kind
-from schemas.draft import FactDraft, TransitionDraft
 from schemas.member import MemberFacts
 from streams.delivery.contracts import NEVER
 from streams.journey.alerts import Alerts
 from streams.journey.calendar import DAY, Calendar
+from streams.journey.changes import Change, Fact, Out
 from streams.journey.guards import Guards
-from streams.journey.identity import Merge, Message, fact_as
+from streams.journey.identity import Merge, fact_as
 from streams.journey.levels import Matcher
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal, compile_machines, compile_signals
 from streams.journey.measures import added
+from streams.journey.members import Members
 from streams.journey.merge import absorb
 from streams.journey.publish import Publisher
 from streams.journey.rollup import GONE, Member, Rollups
@@ -33,55 +34,6 @@ from streams.journey.touch import ALL, Touch
 
 AWAKE = 35 * DAY
 """An account that nothing was heard of for so long is not written down every day any more: a month's windows are empty."""
-
-
-class Change:
-    """Something to publish: its id says what it is, so two folds are compared by ids. `opening`: what an alert resolves."""
-
-    __slots__ = ("id", "kind", "opening", "record")
-
-    def __init__(
-        self, kind: Literal["transition", "alert", "fact", "message"],
-        record: TransitionDraft | Alert | FactDraft | Message, opening: Alert | None = None,
-    ) -> None:  # fmt: skip
-        self.kind = kind
-        self.id: str = record.change if isinstance(record, Message) else record.id
-        self.record = record
-        self.opening = opening
-
-
-class Fact(NamedTuple):
-    """A member's facts as an account's input. `event` is the user's event behind it."""
-
-    t: int
-    id: str
-    user: str
-    member: Member
-    event: str | None
-    received: int | None = None
-    how: dict[str, str] | None = None  # of one that identity brought about: see redirect.py
-
-
-class Out:
-    """What a fold produced, in order: changes, and the mornings at which an account was written down."""
-
-    __slots__ = ("behind", "changes", "days", "entity")
-
-    def __init__(self, entity: str) -> None:
-        self.entity = entity
-        self.behind: str | None = None  # id of the event behind the input being folded
-        self.changes: list[Change] = []
-        self.days: list[tuple[int, dict[str, Any]]] = []
-
-
-class Members:
-    """The members that an account's fold sees: those of this fold over those settled beside the account."""
-
-    def get(self, user: str) -> Member | None:
-        raise NotImplementedError
-
-    def put(self, user: str, member: Member) -> None:
-        raise NotImplementedError
 
 
 class Fold:

@@ -15,7 +15,8 @@ from schemas.definition.parse import parse
 from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
 from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
-from streams.journey.fold import Change, Fact, Fold
+from streams.journey.changes import Change, Fact
+from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
 from streams.journey.migration_plan import plan, refusal

@@ -18,7 +18,8 @@ import orjson
 from schemas.alert import Alert, alert_id
 from schemas.definition.model import Definition, EntityDefinition
 from streams.delivery.contracts import Beside
-from streams.journey.fold import Change, Fact, Members, Out
+from streams.journey.changes import Change, Fact, Out
+from streams.journey.members import Settled
 from streams.journey.migration_plan import Plan, renames, same_events
 from streams.journey.rollup import Member, Names
 from streams.journey.selections import Hit
@@ -66,7 +67,7 @@ class Migration:
 
     def take_over(self, key: str, payload: bytes, boundary: int, beside: Beside) -> Taken:
         """An entity that the old definition wrote, as of the boundary (ms)."""
-        old, members = self._old.timeline, _Read(beside)
+        old, members = self._old.timeline, Settled(beside)
         if self._old.entity.kind == "account":
             boundary -= self._old.definition.clock.disorder  # so long do its inputs wait
         was = old.load(key, payload)
@@ -212,20 +213,6 @@ def _union(sets: Iterator[int]) -> int:
     for bits in sets:
         found |= bits
     return found
-
-
-class _Read(Members):
-    """The settled members beside an account, to be read; what the fold moves it keeps itself."""
-
-    def __init__(self, beside: Beside) -> None:
-        self._beside = beside
-
-    def get(self, user: str) -> Member | None:
-        found = self._beside.get(b"m:" + user.encode())
-        return None if found is None else Member(*orjson.loads(found))
-
-    def put(self, user: str, member: Member) -> None:
-        raise TypeError("settled members are written by the timeline")
 
 
 def _all_members(beside: Beside, moved: dict[str, Member]) -> dict[str, Member]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from streams.journey.fold import Change, Fact, Fold, Members, Out
+from streams.journey.changes import Change, Fact, Out
+from streams.journey.fold import Fold
 from streams.journey.identity import (
     Counts,
     Link,
@@ -24,6 +25,7 @@ from streams.journey.identity import (
     passed_on,
     plain,
 )  # fmt: skip
+from streams.journey.members import Members
 from streams.journey.merge import portable, remember
 from streams.journey.selections import Hit
 from streams.journey.state import State

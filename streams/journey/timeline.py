@@ -18,8 +18,10 @@ import orjson
 from schemas.alert import Alert, alert_id
 from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
-from streams.journey.fold import Change, Fact, Fold, Members, Out
+from streams.journey.changes import Change, Fact, Out
+from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message
+from streams.journey.members import Members, Overlay
 from streams.journey.redirect import Into, Redirects
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
@@ -103,21 +105,6 @@ class Tally:
         self.changes: list[Change] = []
         self.days: list[tuple[int, dict[str, Any]]] = []
         self.members: dict[str, Member] = {}
-
-
-class Overlay(Members):
-    """Members as a fold sees them: those it moved itself, else those settled beside the account."""
-
-    def __init__(self, moved: dict[str, Member], settled: Members) -> None:
-        self._moved = moved
-        self._settled = settled
-
-    def get(self, user: str) -> Member | None:
-        found = self._moved.get(user)
-        return self._settled.get(user) if found is None else found
-
-    def put(self, user: str, member: Member) -> None:
-        self._moved[user] = member
 
 
 class Timeline:

@@ -11,23 +11,11 @@ from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
 from schemas.sources.outcome import Outcome as Found
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
-from streams.journey.fold import Members
 from streams.journey.identity import MARKS, entity_of
 from streams.journey.logic import Journeys
-from streams.journey.rollup import Member
+from streams.journey.members import Alone
 from streams.journey.selections import Selections, used_selections
 from streams.journey.timeline import Entity, Input
-
-
-class Alone(Members):
-    """A user has no members."""
-
-    def get(self, user: str) -> Member | None:
-        return None
-
-    def put(self, user: str, member: Member) -> None:
-        raise TypeError("a user has no members")
-
 
 _ALONE = Alone()
 

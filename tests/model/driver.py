@@ -13,7 +13,7 @@ from schemas.sources import canonical
 from schemas.time import parse_time
 from streams.delivery.contracts import Ok, Output, Record, Redirect
 from streams.journey.accounts import AccountsLogic
-from streams.journey.fold import Fact
+from streams.journey.changes import Fact
 from streams.journey.identity import plain
 from streams.journey.users import UsersLogic
 from streams.replay import Plant

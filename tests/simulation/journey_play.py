@@ -13,7 +13,8 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from streams.delivery.contracts import Logic, Outcome, Output, Record
 from streams.journey.accounts import AccountsLogic
-from streams.journey.users import Alone, Decoder, UsersLogic
+from streams.journey.members import Alone
+from streams.journey.users import Decoder, UsersLogic
 from streams.replay import Replay
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Fed, Wrong, states

@@ -11,7 +11,7 @@ from schemas.definition.model import Definition
 from schemas.event import Event
 from streams.delivery.contracts import Output
 from streams.journey.accounts import AccountsLogic
-from streams.journey.fold import Fact
+from streams.journey.changes import Fact
 from streams.journey.logic import Journeys
 from streams.journey.rollup import Member
 from streams.journey.users import UsersLogic

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from streams.delivery.contracts import Output
-from streams.journey.accounts import AccountsLogic, Settled
+from streams.journey.accounts import AccountsLogic
+from streams.journey.members import Settled
 from streams.journey.rollup import Member, selects
 from streams.replay import Plant
 from tests.model.driver import Driven

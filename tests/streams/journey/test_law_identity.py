@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.definition.model import Definition
-from streams.journey.accounts import Settled
+from streams.journey.members import Settled
 from tests.model.company import retell
 from tests.model.driver import Driven, Published
 from tests.model.laws import (

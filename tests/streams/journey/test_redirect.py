@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
 from schemas.event import Event
-from streams.journey.accounts import Settled
+from streams.journey.members import Settled
 from tests.model.driver import Driven, reload
 from tests.strategies.histories import DAY, START, Turn
 

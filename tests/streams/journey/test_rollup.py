@@ -10,7 +10,7 @@ import pytest
 
 from schemas.definition.model import MemberFilter
 from streams.journey.accounts import AccountsLogic
-from streams.journey.fold import Fact
+from streams.journey.changes import Fact
 from streams.journey.rollup import Member, Rollups, next_change, selects, total
 from tests.streams.journey.harness import DAY, START, Customer, Kept
 from tests.streams.journey.small import STAGE, small

@@ -170,9 +170,7 @@ class Terms:
             return NEVER if day is None else calendar.start(day)
 
         if isinstance(kept, ChurnProbability):
-            return Term(
-                measure, value, next_, "any", self._reach(i, kept), lambda s, *asked: kept.needs(s.cells[i], *asked)
-            )
+            return Term(measure, value, next_, "any", self._reach(i, kept), self._needs(i, kept))
         if measure.within is None:
             return Term(measure, value, _never, "still")
         drift: Drift = "any" if measure.kind in ("latest", "active_weeks", "sum") else "down"  # a sum of refunds rises
@@ -186,6 +184,12 @@ class Terms:
             return NEVER if day is None else max(now, calendar.start(day))
 
         return reach
+
+    def _needs(self, i: int, kept: ChurnProbability) -> Needs:
+        def needs(s: State, today: int, threshold: float, enough: bool) -> int | None:
+            return kept.needs(s.cells[i], today, threshold, enough)
+
+        return needs
 
     def _since(self, measure: Measure) -> Ask:
         """A count since a flag was last set: its cell is [how often the flag had been set by then, amount]."""

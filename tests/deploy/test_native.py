@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from deploy.demo.company import Company
 from deploy.demo.generator import segment_events
 from schemas import native
 
@@ -54,17 +58,40 @@ def test_a_build_of_other_sources_is_passed_over(tmp_path: Path) -> None:
     assert done.stdout.strip() == "out of date True"
 
 
+def generated() -> bytes:
+    return b"\n".join(value for _, value in segment_events(4_000, 300, 20, days=120)) + b"\nno json\n"
+
+
+def company() -> bytes:
+    made = Company()
+    return b"\n".join(made.line(event) for event in islice(made.events(), 12_000))
+
+
+def community() -> bytes:
+    """The busiest six years."""
+    lines = gzip.decompress((native.ROOT / "deploy/demo/data/kafka-contributors.jsonl.gz").read_bytes()).splitlines()
+    return b"\n".join(lines[-20_000:])
+
+
+INPUTS: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    "generated": (generated, "saas", "segment"), "company": (company, "saas", "canonical"),
+    "community": (community, "community", "canonical"),
+}  # fmt: skip
+
+
 @pytest.mark.skipif(not HAS_COMPILER, reason="there is no C compiler, so nothing is compiled here")
-def test_compiled_and_plain_python_publish_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", INPUTS)
+def test_compiled_and_plain_python_publish_the_same_bytes(tmp_path: Path, name: str) -> None:
     assert python("-c", "from schemas import native; print(native.state)").strip() == "compiled", "run `make setup`"
-    source = tmp_path / "in.jsonl"
-    source.write_bytes(b"\n".join(value for _, value in segment_events(4_000, 300, 20, days=120)) + b"\nno json\n")
-    for name, switch in (("plain", "0"), ("compiled", "1")):
-        out = str(tmp_path / name)
+    make, definition, source = INPUTS[name]
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(make())
+    for way, switch in (("plain", "0"), ("compiled", "1")):
         python(
-            "-m", "streams.cli", "replay", str(source), "-d", "saas", "--source", "segment", "--out", out, JOURNEYS_NATIVE=switch
+            "-m", "streams.cli", "replay", str(path), "-d", definition, "--source", source, "--out", str(tmp_path / way),
+            JOURNEYS_NATIVE=switch,
         )  # fmt: skip
-    for name in FILES:
-        plain, compiled = ((tmp_path / way / name).read_bytes() for way in ("plain", "compiled"))
-        assert plain == compiled, name
-        assert plain, name
+    for file in FILES:
+        plain, compiled = ((tmp_path / way / file).read_bytes() for way in ("plain", "compiled"))
+        assert plain == compiled, file
+    assert (tmp_path / "plain" / "transitions.jsonl").stat().st_size > 500_000

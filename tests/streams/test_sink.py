@@ -242,7 +242,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_doubles_nothing(
     mortal: LocalClickHouse, sinking: Callable[[str], Sinking]
 ) -> None:
     sink = sinking(mortal.url).prepare()
-    users = range(8_000)
+    users = range(40_000)
     sink.feed(USERS, paths(users))
     sink.start()
     wait_for(lambda: sink.query("SELECT count() FROM transitions") != [(0,)], 20, sink.log)
@@ -250,4 +250,4 @@ def test_kill_9_in_the_middle_loses_nothing_and_doubles_nothing(
     assert sink.lag() > 0, "the kill must find records that are not stored"
     sink.start().drained()
     assert sink.stock() == stock(users)
-    assert sink.query("SELECT count(), uniqExact(id) FROM valid_transitions") == [(20_000, 20_000)]
+    assert sink.query("SELECT count(), uniqExact(id) FROM valid_transitions") == [(100_000, 100_000)]

@@ -12,6 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from rich.console import Console
 
+from schemas.definition.model import Definition
 from schemas.event import Event
 from schemas.sources import canonical
 from schemas.time import parse_time
@@ -24,6 +25,7 @@ from streams.commands.explain import explain_entity, lines, unknown
 from streams.commands.found import Found, NotAReplay, in_clickhouse, in_folder, journeys
 from streams.delivery.contracts import Output, Record
 from streams.replay import Replay, replay_to
+from tests.streams import linked
 from tests.streams.commands import tiny
 
 
@@ -41,19 +43,24 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A ClickHouse that a sink has filled with the same replay."""
     client = connect(f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
     migrate(client, "explained", lambda line: None)
+    stored(client, tiny.definition(), tiny.lines(tiny.ada()))
+    yield client
+    client.close()
+
+
+def stored(client: Client, definition: Definition, lines: list[bytes]) -> None:
+    """What a sink would make of a replay of these records."""
     writer, offset = ClickHouseWriter(client), iter(range(10_000))
 
     def store(output: Output) -> None:
-        if output.topic == "members":
+        if output.topic in ("members", "events"):
             return
         found = rows_of(output.topic, Record(output.topic, 0, next(offset), 1, output.key, output.value))
         assert isinstance(found, list), found
         for row in found:
             writer.write(row.table, [row.values])
 
-    Replay(tiny.definition(), "canonical", store).run(tiny.lines(tiny.ada()))
-    yield client
-    client.close()
+    Replay(definition, "canonical", store).run(lines)
 
 
 def told(entity: str, folder: Path) -> tuple[int, str]:
@@ -189,6 +196,22 @@ def test_clickhouse_tells_the_same_story_as_the_folder(folder: Path, client: Cli
         stories = [[line.plain for j in journeys(f) for line in lines(entity, j)] for f in (from_files, from_tables)]
         assert stories[0] == stories[1]
         assert len(stories[0]) > 5
+
+
+def test_clickhouse_tells_into_whom_somebody_was_merged_as_the_folder_does(client: Client, tmp_path: Path) -> None:
+    named: list[dict[str, object]] = [{"anonymous": "someone"}, {"anonymous": "someone", "user": "eve"}]
+    records = [
+        orjson.dumps({"id": f"m{day}", "event": "Alpha", "at": f"2024-03-0{day + 1}T00:00:00Z", **who})
+        for day, who in enumerate(named)
+    ]
+    replay_to(tiny.write(tmp_path / "in.jsonl", records), "canonical", linked.definition(), tmp_path / "out")
+    stored(client, linked.definition(), records)
+    from_files, from_tables = in_folder(tmp_path / "out", "someone"), in_clickhouse(client, "someone")
+    stories = [[line.plain for j in journeys(f) for line in lines("someone", j)] for f in (from_files, from_tables)]
+    assert stories[0] == stories[1]
+    assert stories[1][-1] == "gone: merged into eve on 2024-03-02"
+    in_order = [sorted(found.transitions, key=lambda record: record["id"]) for found in (from_files, from_tables)]
+    assert in_order[0] == in_order[1]
 
 
 def test_clickhouse_names_the_nearest_ids_of_one_that_it_does_not_have(client: Client) -> None:

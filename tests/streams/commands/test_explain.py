@@ -27,6 +27,7 @@ from streams.delivery.contracts import Output, Record
 from streams.replay import Replay, replay_to
 from tests.streams import linked
 from tests.streams.commands import tiny
+from tests.streams.journey.test_from_domain import domains
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +239,18 @@ def test_a_name_with_quotes_and_umlauts_is_found_in_files(tmp_path: Path) -> Non
 # --- as of an instant, and what would be next ---
 
 
+def test_what_is_found_by_its_domain_is_folded_from_the_whole_folder(tmp_path: Path) -> None:
+    told_of = [
+        orjson.dumps({"id": f"s{n}", "event": name, "user": f"u{n}", "at": f"2024-03-0{n}T00:00:00Z",
+                      "traits": {"email": f"u{n}@acme.com"}})
+        for n, name in ((1, "Signed Up"), (2, "Signed Up"), (3, "Paid"))
+    ]  # fmt: skip
+    replay_to(tiny.write(tmp_path / "in.jsonl", told_of), "canonical", domains(), tmp_path / "out")
+    assert next_of("acme.com", tmp_path / "out")[2] == (
+        "expansion none → ready they come by themselves: 1 more event of signed_up in 30d"
+    )
+
+
 def as_of(entity: str, folder: Path, at: str | None) -> tuple[int, str]:
     out = io.StringIO()
     status = explain_entity(entity, None, folder, Console(file=out, width=200), parse_time(at) if at else None)
@@ -335,3 +348,23 @@ def test_from_clickhouse_the_same_is_told_as_from_the_folder(
         assert explain_entity(entity, settings, None, Console(file=out, width=200), parse_time(at) if at else None) == 0
         assert out.getvalue() == as_of(entity, folder, at)[1]
         assert "\nnext (as of" in out.getvalue()
+
+
+def test_from_clickhouse_what_is_found_by_its_domain_is_told_without_what_would_be_next(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of events does not say which of them reached the account, and a wrong count would be worse than none."""
+    records = [
+        orjson.dumps({"id": "d1", "event": "Signed Up", "user": "uma@initech.com", "at": "2024-03-01T00:00:00Z"})
+    ]
+    records.append(orjson.dumps({"id": "d2", "event": "Paid", "user": "uma@initech.com", "at": "2024-03-02T00:00:00Z"}))
+    stored(client, domains(), records)
+    (tmp_path / "domains.yaml").write_text(domains().text)
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'definition = "{tmp_path}/domains.yaml"\n')
+    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    monkeypatch.setattr(client, "close", lambda: None)
+    out = io.StringIO()
+    assert explain_entity("initech.com", settings, None, Console(file=out, width=200)) == 0
+    assert "· → small" in out.getvalue()
+    assert "next cannot be told: with `from_domain`" in out.getvalue()

@@ -41,7 +41,7 @@ def differences(old: Definition, new: Definition) -> list[Difference]:
 
 
 def _entity(kind: str, old: EntityDefinition, new: EntityDefinition) -> Iterator[Difference]:
-    yield from _plainly(old, new, ("activity", "forget", "carry"), f"{kind}.")
+    yield from _plainly(old, new, ("activity", "forget", "carry", "from_domain"), f"{kind}.")
     yield from _named(
         f"{kind}.measures", {m.name: m for m in old.measures}, {m.name: m for m in new.measures}, words.measure
     )

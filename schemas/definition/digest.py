@@ -14,12 +14,12 @@ _LABELS = frozenset({"digest", "version", "params", "text", "span", "fitted", "m
 """Not hashed: labels and places, what coefficients rest on, where states came from, and params, which are already put
 into the expressions that use them."""
 
-_LATER = frozenset({"churn"})
+_LATER = frozenset({"churn", "from_domain"})
 """Fields that the language got later: not hashed where a definition does without them, so it keeps its identity."""
 
 _SETS = frozenset({
     "from_states", "names", "types", "actors", "places", "sets", "clear", "stage", "risk", "level", "reached",
-    "exclude", "where", "only_in", "admin_values",
+    "exclude", "where", "only_in", "admin_values", "from_domain",
 })  # fmt: skip
 """Their order means nothing. That of measures, signals and selections does: an entity's state is laid out by it."""
 

@@ -13,7 +13,7 @@ from schemas.definition.model import EntityDefinition, Forget, Kind
 from schemas.definition.scope import Scope
 from schemas.definition.yaml_reader import Node, Scalar, Table, kind
 
-ENTITY_KEYS = ("activity", "forget", "carry", "measures", "signals")
+ENTITY_KEYS = ("activity", "forget", "carry", "from_domain", "measures", "signals")
 """Every other key of the section is the name of a machine."""
 
 
@@ -47,6 +47,7 @@ def parse_entity(node: Node, name: Kind, around: Surroundings, report: Report, c
         signals=machines.build_signals(scope),
         forget=_forget(fields, machines),
         carry=tuple(dict.fromkeys(word.value for word in fields.texts("carry"))) if "carry" in fields else (),
+        from_domain=_from_domain(fields, name, around, report),
     )
     return Journey(definition, machines.states(), tuple(machines.signals))
 
@@ -109,6 +110,14 @@ def _activity(fields: Fields, name: Kind, around: Surroundings, report: Report) 
         return "members"
     choices = (*around.selections, *(("members",) if name == "account" else ()))
     return fields.choice("activity", choices, required=True) or ""
+
+
+def _from_domain(fields: Fields, name: Kind, around: Surroundings, report: Report) -> tuple[str, ...] | None:
+    node = fields.get("from_domain")
+    if node is not None and name == "user":
+        report.error(node, "`from_domain` finds the account of an event; it belongs to `account`, not to `user`")
+        return None
+    return fields.choices("from_domain", around.selections) or None
 
 
 def _forget(fields: Fields, machines: Machines) -> Forget | None:

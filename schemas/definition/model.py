@@ -183,6 +183,7 @@ class EntityDefinition:
     signals: tuple[Signal, ...] = ()
     forget: Forget | None = None
     carry: tuple[str, ...] = ()  # a measure's name or a trait's
+    from_domain: tuple[str, ...] | None = None  # accounts: selections looked for at the domain of who did it, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ Record = dict[str, Any]
 
 _NAMES = {"from_state": "from", "to_state": "to"}
 _JSON = ("cause", "because", "carry", "measures")
+_ABSENT = "into"
+"""Left out of a record where there is nothing to say."""
 
 
 def transitions(client: Client, entity: str) -> list[Record]:
@@ -96,7 +98,8 @@ def near(client: Client, entity: str, limit: int = 5) -> list[str]:
 
 def published(row: Record) -> Record:
     """A row as the record it was made of: names, JSON and times as on the topic."""
-    return {_NAMES.get(name, name): _plain(name, value) for name, value in row.items()}
+    said = ((name, value) for name, value in row.items() if value is not None or name != _ABSENT)
+    return {_NAMES.get(name, name): _plain(name, value) for name, value in said}
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -119,7 +119,7 @@ def _transition(_: str, record: Incoming) -> list[Row]:
                 _time(d, "detected_at"), _whole(d, "seq", 64), _number(d, "dwell_s"), _text(d, "definition"),
                 _whole(d, "version", 32), _text(d, "digest"), _json(d.get("cause")), _json(d.get("because") or []),
                 _texts(d, "signals"), _texts(d, "evidence"), _json(d.get("carry") or {}), _text(d, "origin"),
-                _truth(d, "valid"), _maybe(d, "supersedes"),
+                _truth(d, "valid"), _maybe(d, "supersedes"), _maybe(d, "into"),
             ),
         )
     ]  # fmt: skip

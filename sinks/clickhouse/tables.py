@@ -72,6 +72,7 @@ TRANSITIONS = Table(
         ("origin", WORD),
         ("valid", "Bool"),
         ("supersedes", MAYBE),
+        ("into", MAYBE),
     ),
 )
 

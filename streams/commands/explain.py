@@ -14,7 +14,7 @@ from schemas.time import rfc3339
 from streams.commands import refold as refolding
 from streams.commands.found import Found, Journey, NotAReplay, Record, in_clickhouse, in_folder, journeys, until
 from streams.commands.next_words import told
-from streams.commands.refold import Folded, NotFolded, Told, refold
+from streams.commands.refold import Folded, NotFolded, Told, found_by_domain, refold
 from streams.commands.show import change, clearing, duration, is_time, moment, plain, reason, state
 from streams.journey.next_steps import NextSteps
 
@@ -262,6 +262,10 @@ def _told_by(client: Any, definition: Path, kind: str, entity: str) -> Told:
         found = load(definition)
     except DefinitionErrors as problem:
         raise NotFolded(f"the definition that the settings name has errors: {problem}") from None
+    if kind == "account" and found_by_domain(found):
+        raise NotFolded(
+            "with `from_domain`, the table of events does not say which are about it; replay them to a folder"
+        )
     events = journey.events(client, kind, entity)
     if not events:
         raise NotFolded("its events are not on record")

@@ -93,6 +93,22 @@ def account_names(event: Event, counts: Counts) -> Names | None:
     return {"as": "account", **found} if found else None
 
 
+def company_domain(event: Event) -> str | None:
+    """The domain of the company at whose address the user is: of traits.email, else of a user id that is an address.
+
+    In lower case, all that stands behind the @. None where there is no address, or it is at one of MAIL_HOSTS.
+    """
+    if event.type == "group":  # its traits are the account's, and it says itself which account that is
+        return None
+    address = _mail(event.traits.get("email")) or _mail(event.user)
+    if address is None:
+        return None
+    try:
+        return _domain(address.rpartition("@")[2])
+    except NotAnIdentifier:
+        return None
+
+
 def _add(names: Names, kind: str, value: Any, read: Callable[[Any], str | None], counts: Counts) -> None:
     try:
         found = read(value)

@@ -11,7 +11,7 @@ from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
 from schemas.sources.outcome import Outcome as Found
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
-from streams.journey.identity import MARKS, entity_of
+from streams.journey.identity import MARKS, company_domain, entity_of
 from streams.journey.logic import Journeys
 from streams.journey.members import Alone
 from streams.journey.selections import Selections, used_selections
@@ -25,9 +25,10 @@ class Router:
 
     def __init__(self, definition: Definition) -> None:
         self.selections = Selections(definition)
-        self._account = 0
+        self._account = self._from_domain = 0
         if definition.account is not None:
             self._account = self.selections.mask(used_selections(definition.account))
+            self._from_domain = self.selections.mask(definition.account.from_domain or ())
 
     def excluded(self, bits: int) -> str | None:
         """The name of the declared exclusion (staff, bots, tests) that the event falls under."""
@@ -36,9 +37,19 @@ class Router:
 
     def account(self, event: Event, bits: int) -> Redirect | None:
         """The event as its account's own input, where its measures or attributes look at it."""
-        if event.account is None or not (bits & self._account or event.type == "group"):
+        if event.account is None:
+            return self._by_domain(event) if bits & self._from_domain else None
+        if not (bits & self._account or event.type == "group"):
             return None
         return Redirect(Output("members", event.account.encode(), canonical.encode(event)), event.at, "account")
+
+    def _by_domain(self, event: Event) -> Redirect | None:
+        """An event that names no account, as an input of its user's domain: an account, or one that forwards to it."""
+        domain = company_domain(event)
+        if domain is None:
+            return None
+        named = event._replace(account=domain)
+        return Redirect(Output("members", domain.encode(), canonical.encode(named)), event.at, "domain")
 
 
 class Decoder:

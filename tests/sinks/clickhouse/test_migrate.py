@@ -59,6 +59,18 @@ def test_a_new_migration_is_added_to_what_is_there(bare: Client, tmp_path: Path)
     assert bare.command("EXISTS TABLE more") == 1
 
 
+def test_what_was_stored_before_a_column_was_added_has_nothing_in_it(bare: Client, tmp_path: Path) -> None:
+    folder = copytree(FOLDER, tmp_path / "migrations")
+    for later in folder.glob("000[4-9]_*.sql"):
+        later.unlink()
+    migrate(bare, "merged", quiet, folder)
+    bare.command("INSERT INTO transitions (entity, at, seq, valid) VALUES ('old', '2024-01-01', 1, true)")
+    assert migrate(bare, "merged", quiet) == len(read()) - 3
+    bare.command("INSERT INTO transitions (entity, at, seq, valid, `into`) VALUES ('new', '2024-01-01', 1, true, 'u1')")
+    rows = bare.query("SELECT entity, `into` FROM valid_transitions ORDER BY entity").result_rows
+    assert [tuple(row) for row in rows] == [("new", "u1"), ("old", None)]
+
+
 def test_a_database_newer_than_this_version_is_left_alone(bare: Client, tmp_path: Path) -> None:
     folder = copytree(FOLDER, tmp_path / "migrations")
     (folder / f"{NEXT:04}_more.sql").write_text("SELECT 1;")

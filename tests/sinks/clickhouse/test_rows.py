@@ -76,7 +76,12 @@ def test_a_transition_keeps_every_field() -> None:
     assert orjson.loads(found["cause"]) == {"event": "e1"}
     assert found["evidence"] == ["e1"]
     renamed = {"from": "from_state", "to": "to_state"}
-    assert {renamed.get(name, name) for name in TRANSITION} == set(found)
+    assert {renamed.get(name, name) for name in TRANSITION} == set(found) - {"into"}
+    assert found["into"] is None
+
+
+def test_a_transition_that_ends_as_merged_keeps_who_goes_on() -> None:
+    assert one("transitions.user", TRANSITION | {"label": "merged", "into": "u2"})["into"] == "u2"
 
 
 def test_an_alert_keeps_every_field_and_its_place_in_the_log() -> None:
@@ -128,6 +133,7 @@ def test_a_null_snapshot_without_a_readable_key_is_rejected(key: bytes | None) -
         ({"dwell_s": "long"}, "wrong_type"),
         ({"valid": 1}, "wrong_type"),
         ({"evidence": ["a", 1]}, "wrong_type"),
+        ({"into": 7}, "wrong_type"),
     ],
 )
 def test_a_field_that_fits_no_column_rejects_the_record(change: dict[str, Any], reason: str) -> None:

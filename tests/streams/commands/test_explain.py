@@ -12,6 +12,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from rich.console import Console
 
+from schemas.definition.model import Definition
 from schemas.event import Event
 from schemas.sources import canonical
 from schemas.time import parse_time
@@ -24,7 +25,9 @@ from streams.commands.explain import explain_entity, lines, unknown
 from streams.commands.found import Found, NotAReplay, in_clickhouse, in_folder, journeys
 from streams.delivery.contracts import Output, Record
 from streams.replay import Replay, replay_to
+from tests.streams import linked
 from tests.streams.commands import tiny
+from tests.streams.journey.test_from_domain import domains
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +44,24 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A ClickHouse that a sink has filled with the same replay."""
     client = connect(f"chdb://{tmp_path_factory.mktemp('clickhouse')}")
     migrate(client, "explained", lambda line: None)
+    stored(client, tiny.definition(), tiny.lines(tiny.ada()))
+    yield client
+    client.close()
+
+
+def stored(client: Client, definition: Definition, lines: list[bytes]) -> None:
+    """What a sink would make of a replay of these records."""
     writer, offset = ClickHouseWriter(client), iter(range(10_000))
 
     def store(output: Output) -> None:
-        if output.topic == "members":
+        if output.topic in ("members", "events"):
             return
         found = rows_of(output.topic, Record(output.topic, 0, next(offset), 1, output.key, output.value))
         assert isinstance(found, list), found
         for row in found:
             writer.write(row.table, [row.values])
 
-    Replay(tiny.definition(), "canonical", store).run(tiny.lines(tiny.ada()))
-    yield client
-    client.close()
+    Replay(definition, "canonical", store).run(lines)
 
 
 def told(entity: str, folder: Path) -> tuple[int, str]:
@@ -191,6 +199,22 @@ def test_clickhouse_tells_the_same_story_as_the_folder(folder: Path, client: Cli
         assert len(stories[0]) > 5
 
 
+def test_clickhouse_tells_into_whom_somebody_was_merged_as_the_folder_does(client: Client, tmp_path: Path) -> None:
+    named: list[dict[str, object]] = [{"anonymous": "someone"}, {"anonymous": "someone", "user": "eve"}]
+    records = [
+        orjson.dumps({"id": f"m{day}", "event": "Alpha", "at": f"2024-03-0{day + 1}T00:00:00Z", **who})
+        for day, who in enumerate(named)
+    ]
+    replay_to(tiny.write(tmp_path / "in.jsonl", records), "canonical", linked.definition(), tmp_path / "out")
+    stored(client, linked.definition(), records)
+    from_files, from_tables = in_folder(tmp_path / "out", "someone"), in_clickhouse(client, "someone")
+    stories = [[line.plain for j in journeys(f) for line in lines("someone", j)] for f in (from_files, from_tables)]
+    assert stories[0] == stories[1]
+    assert stories[1][-1] == "gone: merged into eve on 2024-03-02"
+    in_order = [sorted(found.transitions, key=lambda record: record["id"]) for found in (from_files, from_tables)]
+    assert in_order[0] == in_order[1]
+
+
 def test_clickhouse_names_the_nearest_ids_of_one_that_it_does_not_have(client: Client) -> None:
     found = in_clickhouse(client, "ADAA")
     assert journeys(found) == []
@@ -213,6 +237,18 @@ def test_a_name_with_quotes_and_umlauts_is_found_in_files(tmp_path: Path) -> Non
 
 
 # --- as of an instant, and what would be next ---
+
+
+def test_what_is_found_by_its_domain_is_folded_from_the_whole_folder(tmp_path: Path) -> None:
+    told_of = [
+        orjson.dumps({"id": f"s{n}", "event": name, "user": f"u{n}", "at": f"2024-03-0{n}T00:00:00Z",
+                      "traits": {"email": f"u{n}@acme.com"}})
+        for n, name in ((1, "Signed Up"), (2, "Signed Up"), (3, "Paid"))
+    ]  # fmt: skip
+    replay_to(tiny.write(tmp_path / "in.jsonl", told_of), "canonical", domains(), tmp_path / "out")
+    assert next_of("acme.com", tmp_path / "out")[2] == (
+        "expansion none → ready they come by themselves: 1 more event of signed_up in 30d"
+    )
 
 
 def as_of(entity: str, folder: Path, at: str | None) -> tuple[int, str]:
@@ -312,3 +348,23 @@ def test_from_clickhouse_the_same_is_told_as_from_the_folder(
         assert explain_entity(entity, settings, None, Console(file=out, width=200), parse_time(at) if at else None) == 0
         assert out.getvalue() == as_of(entity, folder, at)[1]
         assert "\nnext (as of" in out.getvalue()
+
+
+def test_from_clickhouse_what_is_found_by_its_domain_is_told_without_what_would_be_next(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of events does not say which of them reached the account, and a wrong count would be worse than none."""
+    records = [
+        orjson.dumps({"id": "d1", "event": "Signed Up", "user": "uma@initech.com", "at": "2024-03-01T00:00:00Z"})
+    ]
+    records.append(orjson.dumps({"id": "d2", "event": "Paid", "user": "uma@initech.com", "at": "2024-03-02T00:00:00Z"}))
+    stored(client, domains(), records)
+    (tmp_path / "domains.yaml").write_text(domains().text)
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f'definition = "{tmp_path}/domains.yaml"\n')
+    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    monkeypatch.setattr(client, "close", lambda: None)
+    out = io.StringIO()
+    assert explain_entity("initech.com", settings, None, Console(file=out, width=200)) == 0
+    assert "· → small" in out.getvalue()
+    assert "next cannot be told: with `from_domain`" in out.getvalue()

@@ -172,6 +172,24 @@ def test_a_visitor_who_never_came_back_is_forgotten(person: Person) -> None:
     assert person.fired("ends")[0]["label"] == "forgotten"
 
 
+@pytest.mark.parametrize(("ms", "holds"), [(-1, False), (0, True), (1, True)])
+def test_fourteen_days_without_first_value_are_a_stalled_setup(person: Person, ms: int, holds: bool) -> None:
+    person.event("Page Viewed", 0, place="website", type="page")
+    person.event("Signed Up", 1)
+    person.wait(15, ms)
+    assert ("stalled_setup" in person.signals()) is holds
+
+
+def test_a_setup_stalls_although_its_user_keeps_coming_and_first_value_ends_it(person: Person) -> None:
+    person.event("Signed Up", 0)
+    for day in (5, 10, 14):
+        person.event("Setup Step Completed", day, step="invite")
+    assert "stalled_setup" in person.signals()
+    for hour in (1, 2, 3):
+        person.use(14 + hour / 24)
+    assert "stalled_setup" not in person.signals()
+
+
 # --- accounts: stages ---
 
 

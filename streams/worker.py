@@ -43,9 +43,9 @@ OK, FAILED, WRONG_SETTINGS, WRONG_TOPICS, NO_ANSWER = 0, 1, 2, 3, 4
 STOP_S = 10.0
 """A worker that failed and has not ended after this is ended."""
 
-GENERATION_0 = 50_000
-"""Objects allocated between two looks of the garbage collector. With its own 700 it takes a fifth of all CPU, looking
-through a million entities that nothing of theirs ever made into a cycle."""
+GENERATION_0 = 200_000
+"""Objects allocated between two looks of the garbage collector, each some 20 ms. With its own 700 it takes a fifth of all
+CPU, looking through a million entities that nothing of theirs ever made into a cycle."""
 
 
 def run_engine(path: Path | None) -> int:

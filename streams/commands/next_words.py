@@ -71,7 +71,7 @@ def _of_measure(move: Move, measure: Measure) -> str:
             return f"an event of {' or '.join(names)}" if names else f"{measure.name} is {str(move.to).lower()}"
         case "first":
             return f"an event of {measure.of}" if move.to is not None else f"{measure.name} is unknown"
-        case "latest" | "score":
+        case "latest" | "score" | "churn":
             return _of_value(move, measure)
     if move.by is None:
         return f"{measure.name} of {_value(move.to, measure)}"

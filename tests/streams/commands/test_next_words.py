@@ -53,6 +53,11 @@ def test_each_term_is_told_in_its_own_words(kind: str, what: Move, said: str) ->
     assert phrase(what, entity) == said
 
 
+def test_a_probability_is_told_as_a_value_since_no_number_of_events_is_it() -> None:
+    community = load(Path("schemas/definitions/community.yaml"))
+    assert phrase(move("churn_90", "churn", 0.01, 0.47), community.user) == "churn_90 of 0.47 (now 0.01)"
+
+
 def step(moves: list[Move] | None, **given: object) -> NextStep:
     found = NextStep("stage", "a", "b", "rule", moves, 0, None, (), None)
     return found._replace(**given)  # type: ignore[arg-type]

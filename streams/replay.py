@@ -60,8 +60,8 @@ class Plant:
     def feed(self, inputs: Iterable[Ok], until: int) -> list[Output]:
         """Apply inputs grouped by entity, then fire every timer due at `until`, oldest first."""
         grouped: dict[bytes, list[Any]] = {}
-        for key, item, _ in inputs:
-            grouped.setdefault(key, []).append(item)
+        for ok in inputs:
+            grouped.setdefault(ok.key, []).append(ok.input)
         outputs: list[Output] = []
         for key, items in grouped.items():
             self._advance(key, items, until, outputs)

@@ -287,13 +287,13 @@ class Task(Generic[E]):
             self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
-        outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
-        full = bool(beside) and self._table.put_beside(key, cell, beside)
-        if outputs or ended or full:
-            self._publish(key, outputs)
+        done = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
+        full = bool(done.beside) and self._table.put_beside(key, cell, done.beside)
+        if done.outputs or done.ended or full:
+            self._publish(key, done.outputs)
         else:
             self._checkpoint.touched(key)
-        if ended:
+        if done.ended:
             self._ends.add(key)
             self._timers.disarm(key)
             return cell

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import chain, islice
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
 from schemas.definition.model import Definition
 from schemas.event import Event
-from schemas.member import MemberFacts
+from schemas.member import Level, MemberFacts
 from schemas.sources import canonical
 from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
 from streams.journey.changes import Change, Fact
@@ -21,6 +22,8 @@ from streams.journey.redirect import Into
 from streams.journey.rollup import GONE, Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally
 from streams.journey.users import refused
+
+LEVELS = get_args(Level)
 
 
 class AccountsLogic(Journeys):
@@ -48,14 +51,18 @@ class AccountsLogic(Journeys):
 
     def _fact(self, value: bytes) -> Outcome:
         try:
-            facts = MemberFacts.from_json(value)
+            found = orjson.loads(value)
+            if not _right(found):
+                found = asdict(MemberFacts.from_json(value))  # an older writer's, or it says what is wrong
         except ValueError as error:
             return Dead("wrong_type", str(error))
-        key = facts.account.encode()
-        if not facts.valid:
-            return Ok(key, Retract(facts.at, facts.id), facts.at)
-        member = Member(facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin)
-        return Ok(key, Fact(facts.at, facts.id, facts.user, self._names.of(member), facts.event), facts.at)
+        key, at, name = found["account"].encode(), found["at"], found["fact"]
+        if not found["valid"]:
+            return Ok(key, Retract(at, name), at)
+        member = Member(
+            found["active_day"], found["stage"], found["reached"], found["risk"], found["level"], found["admin"]
+        )
+        return Ok(key, Fact(at, name, found["user"], self._names.of(member), found["event"]), at)
 
     def _event(self, event: Event) -> Outcome:
         if event.account is None:
@@ -64,7 +71,7 @@ class AccountsLogic(Journeys):
         self.matched(bits & self.fold.reader.used)
         hit = self.fold.reader.hit(event, bits)
         if event.type != "group" and hit.attrs is not None:
-            hit = hit._replace(attrs=None)  # traits of its user, not of the account
+            hit = hit.reading(hit.bits, hit.values, None)  # traits of its user, not of the account
         return Ok(event.account.encode(), hit, event.at)
 
     def deadline(self, entity: Entity) -> int:
@@ -131,6 +138,19 @@ class AccountsLogic(Journeys):
             due += [item for item in e.pending if item.t <= horizon]
             e.pending = [item for item in e.pending if item.t > horizon]
         return due
+
+
+def _right(found: Any) -> bool:
+    """Whether these are a member's facts as `MemberFacts` describes them: looked at by hand, as three in ten events are one."""
+    get = found.get
+    reached, level, day, event, risk = get("reached"), get("level"), get("active_day"), get("event"), get("risk")
+    return (
+        type(get("account")) is str and type(get("at")) is int and type(get("fact")) is str and type(get("user")) is str
+        and type(get("stage")) is str and type(reached) is list and all(type(state) is str for state in reached)
+        and type(level) is str and level in LEVELS and type(get("admin")) is bool and type(get("valid")) is bool
+        and (day is None or type(day) is int) and (event is None or type(event) is str)
+        and (risk is None or type(risk) is str)
+    )  # fmt: skip
 
 
 def _handed(user: str, member: Member, loser: str, into: Into) -> Change:

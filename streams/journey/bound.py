@@ -148,7 +148,7 @@ def _input(fold: Fold, n: int) -> Hit | Fact:
     stages = fold.definition.user.machines[0].states
     member = Member(TODAY, max(stages, key=len), stages, _text(n), "executive", False, NOW)
     fact = Fact(NOW, "0" * 32, _text(n), member, _text(n), NOW)
-    return hit if len(orjson.dumps(tuple(hit))) > len(orjson.dumps(fact, default=tuple)) else fact
+    return hit if len(orjson.dumps(hit.row())) > len(orjson.dumps(fact.row())) else fact
 
 
 def _text(n: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
-from zlib import crc32
 
 import orjson
 
@@ -15,7 +14,7 @@ from schemas.definition.parse import parse
 from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
 from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
-from streams.journey.changes import Change, Fact
+from streams.journey.changes import Change, Fact, Standing
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
@@ -43,6 +42,8 @@ class Journeys:
         self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
+        about = orjson.dumps({"definition": definition.name, "version": definition.version})
+        self._head, self._about = b'{"kind":"%b","entity":' % kind.encode(), b'",' + about[1:-1] + b","
 
     def new(self, key: bytes) -> Entity:
         return Entity(key.decode(), len(self._machines))
@@ -169,12 +170,11 @@ class Journeys:
         if not moved and mark == e.mark:
             return None
         e.mark = mark
-        body = self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
-        said = crc32(orjson.dumps([body["measures"], body["carry"]]))
-        if not moved and said == e.said:
+        standing = self.fold.publisher.standing(head, head.now, self.fold.calendar.day(head.now))
+        if not moved and standing.said == e.said:
             return None
-        e.said, e.said_at = said, head.now
-        return self._snapshot(e, head.now, body)
+        e.said, e.said_at = standing.said, head.now
+        return self._snapshot(e, head.now, standing)
 
     def standing(self, e: Entity) -> bytes | None:
         """A snapshot of where a living entity stands at the instant it was folded to; None for one that is not."""
@@ -182,14 +182,14 @@ class Journeys:
         if head is None or head.begun < 0 or head.ended >= 0:
             return None
         return self._snapshot(
-            e, head.now, self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
+            e, head.now, self.fold.publisher.standing(head, head.now, self.fold.calendar.day(head.now))
         ).value
 
-    def _snapshot(self, e: Entity, at: int, body: dict[str, Any]) -> Output:
-        head = e.head
-        account = (head.home if head is not None else None) if self.kind == "user" else e.key
-        record = {
-            "kind": self.kind, "entity": e.key, "account": account, "as_of": rfc3339(at),
-            "definition": self.definition.name, "version": self.definition.version, **body,
-        }  # fmt: skip
-        return Output(self._state, e.key.encode(), orjson.dumps(record))
+    def _snapshot(self, e: Entity, at: int, standing: Standing) -> Output:
+        head, entity = e.head, orjson.dumps(e.key)
+        account = orjson.dumps(head.home if head is not None else None) if self.kind == "user" else entity
+        record = (
+            self._head + entity + b',"account":' + account + b',"as_of":"' + rfc3339(at).encode() + self._about
+            + standing.body + b"}"
+        )  # fmt: skip
+        return Output(self._state, e.key.encode(), record)

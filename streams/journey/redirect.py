@@ -73,12 +73,12 @@ class Redirects:
                 return
             self._revive(s)
         if isinstance(item, Hit):
-            hit = item._replace(id=plain(item.id)) if item.names else item
+            hit = item.called(plain(item.id)) if item.names else item
             self.fold.take(s, hit, out)
             if hit.names:
                 self._name(s, hit, hit.names, out)
         elif isinstance(item, Fact):
-            self.fold.take_fact(s, item._replace(id=plain(item.id)) if item.how else item, members, out)
+            self.fold.take_fact(s, item.called(plain(item.id)) if item.how else item, members, out)
         else:
             self._merge(s, item, out)
 

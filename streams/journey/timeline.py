@@ -18,7 +18,7 @@ import orjson
 from schemas.alert import Alert, alert_id
 from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
-from streams.journey.changes import Change, Fact, Out
+from streams.journey.changes import Change, Fact, Out, Standing
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message
 from streams.journey.members import Members, Overlay
@@ -37,6 +37,7 @@ BACKFILL = 86_400_000
 """Published more than a day after it happened: nobody is to be paged for it."""
 
 _FRAME = Struct("<BII")
+_MARK = Struct("<II")
 _FORMAT = 1
 
 Input = Hit | Fact | Link | Merge
@@ -79,10 +80,9 @@ class Entity:
     def dump(self) -> bytes:
         rest = orjson.dumps(
             [
-                self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, self._sleeps(), self.handed,
-                self.waits,
-            ],
-            default=tuple,
+                self.settled_to, [_row(i) for i in self.recent], [_row(i) for i in self.pending], self.seqs, self.said_at,
+                self.said, self._sleeps(), self.handed, self.waits,
+            ]
         )  # fmt: skip
         return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
 
@@ -103,7 +103,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
-        self.days: list[tuple[int, dict[str, Any]]] = []
+        self.days: list[tuple[int, Standing]] = []
         self.members: dict[str, Member] = {}
 
 
@@ -213,7 +213,7 @@ class Timeline:
                 continue
             elif item.t < e.settled_to:
                 self._count("late", "input")
-                fresh[item.id] = item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1))
+                fresh[item.id] = _moved(item, max(e.settled_to, e.head.now if e.head is not None else -1))
             else:
                 fresh[item.id] = item
             e.linked = e.linked or isinstance(item, Link)
@@ -385,7 +385,8 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
 def _mark(item: Input) -> bytes:
     """Eight bytes that tell an input from others of its entity: half its time, half a checksum of its id."""
     at = item.at if isinstance(item, Hit) else item.t
-    return (at & 0xFFFFFFFF).to_bytes(4, "little") + crc32(item.id.encode()).to_bytes(4, "little")
+    found: bytes = _MARK.pack(at & 0xFFFFFFFF, crc32(item.id.encode()))
+    return found
 
 
 def _aligned(seen: bytes, mark: bytes) -> bool:
@@ -393,6 +394,14 @@ def _aligned(seen: bytes, mark: bytes) -> bool:
     while at >= 0 and at % 8:
         at = seen.find(mark, at + 1)
     return at >= 0
+
+
+def _moved(item: Input, t: int) -> Input:
+    return item.moved(t) if isinstance(item, (Hit, Fact)) else item._replace(t=t)
+
+
+def _row(item: Input) -> tuple[Any, ...]:
+    return item.row() if isinstance(item, (Hit, Fact)) else tuple(item)
 
 
 def _input(row: list[Any]) -> Input:

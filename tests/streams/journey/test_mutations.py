@@ -24,7 +24,7 @@ MUTATIONS = [
     Mutation("the last rule wins", "fold", "in machine.leaving[s.states[m]]:", "in reversed(machine.leaving[s.states[m]]):"),
     Mutation("one rule an input", "fold", "                    break\n", "                    return\n"),
     Mutation("any event is activity", "fold", "if active and hit.at >= s.last:", "if hit.at >= s.last:"),
-    Mutation("signals are not looked at", "fold", "if machine.number == 1 and", "if machine.number == 9 and"),
+    Mutation("signals are not looked at", "fold", "if m == 1 and self.signals", "if m == 9 and self.signals"),
     Mutation("duplicates count", "timeline", "if known.id == item.id:", "if False:"),
     Mutation("late inputs are appended", "timeline", "or self._disturbs(e, order)", "or False"),
     Mutation("there is no grace period", "timeline", "_settle(e, until - self.grace, tally)", "_settle(e, until, tally)"),

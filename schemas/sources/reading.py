@@ -107,17 +107,18 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Refused:
 
 def _deeper(value: Any, levels: int) -> bool:
     """Whether a value is nested deeper. It never looks further down than that, so it cannot run out of stack."""
-    if type(value) is dict:
-        children: Any = value.values()
-    elif type(value) is list:
-        children = value
-    else:
-        return False
-    if not levels:
-        return True
-    for child in children:  # noqa: SIM110 - a generator costs more than the loop
-        if (type(child) is dict or type(child) is list) and _deeper(child, levels - 1):
+    if isinstance(value, dict):  # loops, as a generator costs more than all that it looks at
+        if not levels:
             return True
+        for child in value.values():
+            if isinstance(child, (dict, list)) and _deeper(child, levels - 1):
+                return True
+    elif isinstance(value, list):
+        if not levels:
+            return True
+        for child in value:
+            if isinstance(child, (dict, list)) and _deeper(child, levels - 1):
+                return True
     return False
 
 

@@ -164,22 +164,26 @@ def outbox_of(value: bytes, header: Header) -> list[tuple[int, Output]]:
 
 
 def encode_outbox(outputs: Sequence[tuple[int, Output]]) -> bytes:
-    parts: list[bytes] = []
+    found = b""
     for index, output in outputs:
-        _encode_output(parts, index, output)
-    return b"".join(parts)
+        found += _encode_output(index, output)
+    return found
 
 
-def _encode_output(parts: list[bytes], index: int, output: Output) -> None:
+def _encode_output(index: int, output: Output) -> bytes:
     topic, key, value = output.topic.encode(), output.key, output.value
     partition = -1 if output.partition is None else output.partition
     key_length = -1 if key is None else len(key)
     value_length = -1 if value is None else len(value)
-    parts.append(_OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)))
-    parts += (topic, key or b"", value or b"")
+    found: bytes = _OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)) + topic
+    if key is not None:
+        found += key
+    if value is not None:
+        found += value
     for name, content in output.headers:
         raw = name.encode()
-        parts += (_OUTPUT_HEADER.pack(len(raw), len(content)), raw, content)
+        found += _OUTPUT_HEADER.pack(len(raw), len(content)) + raw + content
+    return found
 
 
 def decode_outbox(raw: bytes) -> list[tuple[int, Output]]:

@@ -90,7 +90,7 @@ class AccountsLogic(Journeys):
         if entity.head is not None and entity.head.into is not None:
             self._hand_over(entity, Into(*entity.head.into), horizon, settled, tally)
         written = [
-            (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(tuple(m))) for user, m in tally.members.items()
+            (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(m.row())) for user, m in tally.members.items()
         ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
         return Advanced(outputs, written, self.timeline.ended(entity, horizon))
@@ -156,7 +156,7 @@ def _right(found: Any) -> bool:
 def _handed(user: str, member: Member, loser: str, into: Into) -> Change:
     """A member as the merged account knew it: it says nothing against what the survivor has heard since."""
     how = {"older": loser, "via": into.kind}
-    sent = member_message(f"{loser} {user}", into.key, into.due, user, list(member[:6]), into.event, how)
+    sent = member_message(f"{loser} {user}", into.key, into.due, user, member.row()[:6], into.event, how)
     return Change("message", sent)
 
 

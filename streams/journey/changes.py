@@ -47,7 +47,7 @@ class Fact:
 
     def row(self) -> tuple[Any, ...]:
         """As it is kept in a record: what the class is made from, in order."""
-        return self.t, self.id, self.user, tuple(self.member), self.event, self.received, self.how
+        return self.t, self.id, self.user, self.member.row(), self.event, self.received, self.how
 
     def moved(self, t: int) -> Fact:
         """The same, to be sorted at another time."""

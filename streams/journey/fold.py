@@ -146,7 +146,7 @@ class Fold:
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
         today = self.calendar.day(fact.t)
-        old, new = members.get(fact.user), fact.member._replace(life=s.begun)
+        old, new = members.get(fact.user), fact.member.living(s.begun)
         if old is not None and old.life != s.begun:
             old = None
         touched = 0
@@ -157,7 +157,7 @@ class Fold:
             touched = self._activity if s.last >= 0 else ALL
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
-            new = new._replace(day=old.day)
+            new = new.active(old.day)
         members.put(fact.user, GONE if gone else new)
         if fact.member.day is not None:
             touched |= self._be_active(s, fact.member.day, fact.t, fact.event)
@@ -183,12 +183,12 @@ class Fold:
     ) -> Member:
         """What becomes of a member whose fact is no news of its own: it stands for another, or is handed over."""
         if "older" in how and old is not None:
-            return old._replace(day=_later(old.day, new.day))
+            return old.active(_later(old.day, new.day))
         other = members.get(how["instead"]) if "instead" in how else None
         if other is not None and other.life == s.begun:
             members.put(how["instead"], GONE)
             self.terms.rollups.move(s.rollups, other, None, today)
-            new = new._replace(day=_later(new.day, other.day))
+            new = new.active(_later(new.day, other.day))
         return new
 
     def take_merge(self, s: State, merge: Merge, out: Out) -> None:

@@ -121,7 +121,7 @@ class Journeys:
         taken.before.changes[:] = changes
         standing = self._standing(taken.entity, taken.before)
         written: list[tuple[bytes, bytes | None]] = [
-            (b"m:" + user.encode(), orjson.dumps(tuple(member))) for user, member in taken.members.items()
+            (b"m:" + user.encode(), orjson.dumps(member.row())) for user, member in taken.members.items()
         ]
         return TakenOver(taken.entity, outputs + ([standing] if standing else []), written)
 

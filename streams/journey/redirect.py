@@ -96,7 +96,7 @@ class Redirects:
             said = {"hit": self.fold.reader.written(item), "via": into.kind}
             sent = Message("hit", passed_on(item.id, out.entity), into.key, item.t, said)
         elif isinstance(item, Fact):
-            member = None if item.how and "gone" in item.how else list(item.member[:6])
+            member = None if item.how and "gone" in item.how else item.member.row()[:6]
             how = {**(item.how or {}), "via": into.kind}
             key = passed_on(item.id, out.entity)
             sent = member_message(key, into.key, item.t, item.user, member, item.event, how)

@@ -317,7 +317,10 @@ class Timeline:
         if e.linked:
             e.linked = any(isinstance(item, Link) for item in e.recent if item not in items)
             tally.changes.extend(settled_link(e.key, item) for item in items if isinstance(item, Link))
-        e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
+        for item in items[-SEEN:]:
+            e.seen += _mark(item)
+        if len(e.seen) > 8 * SEEN:
+            e.seen = e.seen[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:
         self.counts[(name, label)] = self.counts.get((name, label), 0) + 1

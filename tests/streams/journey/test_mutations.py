@@ -31,7 +31,7 @@ MUTATIONS = [
     Mutation("corrections skip a position", "timeline", "seqs[m] += 1", "seqs[m] += 1 + (record.origin == 'correction')"),
     Mutation("a cool-down is ignored", "alerts", "now < kept[2] + rule.cooldown", "now < kept[2]"),
     Mutation("an unknown value is above all others", "guards", "is not None and x.__class__ {same}", "is None or x.__class__ {same}"),
-    Mutation("a member's last day is forgotten", "fold", "new = new._replace(day=old.day)", "pass"),
+    Mutation("a member's last day is forgotten", "fold", "new = new.active(old.day)", "pass"),
     Mutation("every activity is a new day", "fold", "(known is None or day > known)", "(known is None or day >= known)"),
     Mutation("an active day counts whenever it was told", "churn", "if -KNOWN < ahead <= 0 and", "if False and"),
     Mutation("members' days move no probability", "fold", "for i, gauge in self.terms.by_activity:", "for i, gauge in ():"),

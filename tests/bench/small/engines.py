@@ -67,8 +67,9 @@ def _ours(place: Place) -> Launch:
 
 
 def _faust(place: Place) -> Launch:
-    app = ["-A", "tests.bench.small.idiomatic", "--datadir", str(place.folder), "worker", "--without-web", "-l", "warn"]
-    return Launch([sys.executable, "-m", "faust", *app], place.out, place.name)
+    app = ["-A", "tests.bench.small.idiomatic", "--datadir", str(place.folder), "--loop", "uvloop"]
+    command = [sys.executable, "-m", "faust", *app, "worker", "--without-web", "-l", "warn"]
+    return Launch(command, place.out, place.name)
 
 
 def _quix(place: Place) -> Launch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from math import nan
 from typing import NamedTuple
 
 import psutil
@@ -22,7 +23,7 @@ PATIENCE_S = 900
 
 
 class Run(NamedTuple):
-    """One measured run: events/s, CPU seconds per million events, peak memory in MiB."""
+    """One measured run: events/s, CPU seconds per million events, peak memory in MiB; nan where the run was too short."""
 
     rate: float
     cpu: float
@@ -100,6 +101,8 @@ class Trial:
             if stopping:
                 await stopping
         events = last.done - first.done
+        if events < last.done / 2:  # most were done before anything could be seen
+            return Run(nan, nan, usage.peak)
         return Run(events / max(last.at - first.at, 1e-9), (last.cpu - first.cpu) / max(events, 1) * 1e6, usage.peak)
 
     async def _kept(self, launch: Launch, guarded: Guarded, groups: Groups) -> bool:

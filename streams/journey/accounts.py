@@ -13,13 +13,14 @@ from schemas.member import MemberFacts
 from schemas.sources import canonical
 from streams.delivery.contracts import NEVER, Advanced, Beside, Dead, Ok, Outcome, Record
 from streams.journey.changes import Change, Fact
+from streams.journey.erasure import Erase, release
 from streams.journey.identity import MARKS, Message, member_message
 from streams.journey.logic import Journeys
 from streams.journey.members import Settled
 from streams.journey.migration_plan import told_names
 from streams.journey.redirect import Into
 from streams.journey.rollup import GONE, Member, Names
-from streams.journey.timeline import Entity, Input, Retract, Tally
+from streams.journey.timeline import Entity, Input, Retract, Tally, hasty, now_at
 from streams.journey.users import refused
 
 
@@ -71,22 +72,56 @@ class AccountsLogic(Journeys):
         soonest = self.timeline.deadline(entity)
         if entity.pending:
             soonest = min(soonest, min(item.t for item in entity.pending))
+        if entity.freeing:
+            soonest = min(soonest, entity.resume)
         return soonest if soonest >= NEVER else soonest + self._disorder
 
     def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         horizon = until - self._disorder
+        inputs = self._hastened(entity, inputs, horizon)
         due = self._due(entity, inputs, horizon)
-        if not due and self.timeline.deadline(entity) > horizon:  # all that came waits, and no timer is due
+        if (
+            not due and not entity.freeing and self.timeline.deadline(entity) > horizon
+        ):  # all that came waits, and no timer is due
             return Advanced([], [])
         settled = Settled(beside)
         tally = self.timeline.advance(entity, due, horizon, settled)
         if entity.head is not None and entity.head.into is not None:
             self._hand_over(entity, Into(*entity.head.into), horizon, settled, tally)
+        if entity.freeing:
+            self._free(entity, horizon, settled, tally)
         written = [
             (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(tuple(m))) for user, m in tally.members.items()
         ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
-        return Advanced(outputs, written, self.timeline.ended(entity, horizon))
+        return Advanced(outputs, written, self.timeline.ended(entity, horizon), self.kept(entity))
+
+    def _hastened(self, e: Entity, inputs: list[Any], horizon: int) -> list[Any]:
+        """What erases at once waits for no time; of whom it erases, nothing waits any more."""
+        found: list[Any] = []
+        for item in inputs:
+            if isinstance(item, Erase) and hasty(item):
+                e.pending = [i for i in e.pending if i.t >= item.before]
+                item = now_at(item, e, horizon)
+            elif isinstance(item, Fact) and hasty(item):
+                item = item._replace(t=min(item.t, max(horizon, e.reached)))
+                e.pending = [_sooner(i, item) for i in e.pending]
+                found = [_sooner(i, item) for i in found]
+            found.append(item)
+        return found
+
+    def _free(self, e: Entity, horizon: int, settled: Settled, tally: Tally) -> None:
+        """A slice of the members of an account that was erased hears of it. Those of a life since then stay."""
+        kept = (-1, e.head.begun if e.head is not None and e.head.ended < 0 else -1)
+        users = chain(tally.members, (user for user in settled.users() if user not in tally.members))
+        old = (u for u in users if (tally.members.get(u) or settled.get(u) or GONE).life not in kept)
+        given = list(islice(old, self.slice + 1))
+        for user in given[: self.slice]:
+            tally.members[user] = GONE
+            tally.changes.append(Change("message", release(user, e.key, e.settled_to, *e.freeing)))
+        e.resume = horizon + 1
+        if len(given) <= self.slice:
+            e.freeing = None
 
     def _hand_over(self, e: Entity, into: Into, horizon: int, settled: Settled, tally: Tally) -> None:
         """A slice of the members of an account that was merged follows it; after the last one the survivor is told so.
@@ -138,6 +173,13 @@ def _handed(user: str, member: Member, loser: str, into: Into) -> Change:
     how = {"older": loser, "via": into.kind}
     sent = member_message(f"{loser} {user}", into.key, into.due, user, list(member[:6]), into.event, how)
     return Change("message", sent)
+
+
+def _sooner(item: Any, gone: Fact) -> Any:
+    """A waiting input; where it is about a member who is to be gone, no later than that."""
+    if not isinstance(item, Fact) or gone.user not in (item.user, *(item.how or {}).values()):
+        return item
+    return item._replace(t=min(item.t, gone.t))
 
 
 def _says(tally: Tally) -> bool:

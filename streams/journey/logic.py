@@ -16,6 +16,7 @@ from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
 from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
 from streams.journey.changes import Change, Fact
+from streams.journey.erasure import Erase, Released
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
@@ -44,14 +45,21 @@ class Journeys:
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
 
-    def new(self, key: bytes) -> Entity:
-        return Entity(key.decode(), len(self._machines))
+    def new(self, key: bytes, kept: bytes | None = None) -> Entity:
+        entity = Entity(key.decode(), len(self._machines))
+        if kept is not None:
+            entity.erased = int(kept)
+        return entity
 
     def load(self, key: bytes, payload: bytes) -> Entity:
         return self.timeline.load(key.decode(), payload)
 
     def dump(self, entity: Entity) -> bytes:
-        return entity.dump()
+        return b"" if entity.nothing else entity.dump()
+
+    def kept(self, entity: Entity) -> bytes | None:
+        """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""
+        return None if entity.erased < 0 else str(entity.erased).encode()
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -80,6 +88,10 @@ class Journeys:
                 return Link(t, key, said["link"])
             case "merge":
                 return Merge(t, key, said)
+            case "erase":
+                return Erase(t, key, said["erase"])
+            case "release":
+                return Released(t, key, said["release"])
             case "hit":
                 return self.fold.reader.read(t, key, said["hit"], said["via"])
         member = GONE if said["member"] is None else Member(*said["member"])
@@ -145,7 +157,8 @@ class Journeys:
                 if record.valid:
                     e.waits[record.to] = record.t
             self._counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
-            topic = "events" if self.kind == "user" and record.what != "member" else "members"
+            of_users = record.what == "release" or (self.kind == "user" and record.what != "member")
+            topic = "events" if of_users else "members"
             return Output(topic, record.to.encode(), record.to_json())
         if isinstance(record, Alert):
             self._counts["alerts", f"{record.name}/{record.status}"] += 1

@@ -44,7 +44,7 @@ class Publisher:
             "at": rfc3339(now), "dwell_s": None if was < 0 else round((now - s.since[m]) / 1000, 3),
             "definition": about.name, "version": about.version, "digest": about.digest, "cause": _cause(cause),
             "because": [] if rule is None else rule.explained.because(s, now, today), "signals": self.holding(s),
-            "evidence": evidence, "carry": self.carry(s, now, today),
+            "evidence": evidence, "carry": {} if label == "erased" else self.carry(s, now, today),
         }  # fmt: skip
         if into is not None:
             values["into"] = into

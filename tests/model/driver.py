@@ -70,19 +70,31 @@ class Driven:
         outputs: list[Output] = []
         for event in turn.events:
             self._event(event, inputs, outputs)
-        self._linked = self._linked or any(ok.input.names for ok in inputs)
+        self._linked = self._linked or bool(turn.requests) or any(ok.input.names for ok in inputs)
+        inputs += self._asked(turn, "user", self.users)
         for instant in self._instants(turn.until):
             outputs += self._settled(self.users, inputs, instant)
             inputs = []
         members = [ok for output in outputs for ok in self._publish(output)]
         if self.accounts is None:
             return
+        members += self._asked(turn, "account", self.accounts)
         self._linked = self._linked or any(getattr(ok.input, "names", None) for ok in members)
         for instant in self._instants(turn.until):
+            released = []
             for output in self._settled(self.accounts, members, instant):
+                released += self._read_by(self.users, output) if output.topic == "events" else []
                 self._publish(output)
-            members = []
+            members = [ok for o in self._settled(self.users, released, instant) for ok in self._publish(o)]
         self._until = turn.until
+
+    def _asked(self, turn: Turn, kind: str, plant: Plant) -> list[Ok]:
+        outputs = [Output("", message.to.encode(), message.to_json()) for of, message in turn.requests if of == kind]
+        return [ok for output in outputs for ok in self._read_by(plant, output)]
+
+    def _read_by(self, plant: Plant, output: Output) -> list[Ok]:
+        found = plant.logic.read(Record("events", 0, 0, 0, output.key, output.value))
+        return [ok for ok in found if isinstance(ok, Ok)]
 
     def _instants(self, until: int) -> list[int]:
         """Time passes at once; where entities tell each other, by no more than the grace period, so that nothing is late."""
@@ -101,8 +113,7 @@ class Driven:
                 elif own == "members":
                     said += self._publish(output)
                 else:
-                    found = plant.logic.read(Record(own, 0, 0, 0, output.key, output.value))
-                    said += [ok for ok in found if isinstance(ok, Ok)]
+                    said += self._read_by(plant, output)
             if not said:
                 return outputs
             inputs = said

@@ -78,7 +78,7 @@ class AccountsLogic(Journeys):
 
     def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
         horizon = until - self._disorder
-        inputs = self._hastened(entity, inputs, horizon)
+        inputs, strays = self._hastened(entity, inputs, horizon) if inputs else (inputs, [])
         due = self._due(entity, inputs, horizon)
         if (
             not due and not entity.freeing and self.timeline.deadline(entity) > horizon
@@ -90,25 +90,29 @@ class AccountsLogic(Journeys):
             self._hand_over(entity, Into(*entity.head.into), horizon, settled, tally)
         if entity.freeing:
             self._free(entity, horizon, settled, tally)
+        tally.changes.extend(_released(entity, user) for user in strays)
         written = [
             (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(tuple(m))) for user, m in tally.members.items()
         ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
         return Advanced(outputs, written, self.timeline.ended(entity, horizon), self.kept(entity))
 
-    def _hastened(self, e: Entity, inputs: list[Any], horizon: int) -> list[Any]:
-        """What erases at once waits for no time; of whom it erases, nothing waits any more."""
-        found: list[Any] = []
+    def _hastened(self, e: Entity, inputs: list[Any], horizon: int) -> tuple[list[Any], list[str]]:
+        """What erases at once waits for no time. Also who still tells of a time before this account was erased."""
+        found, strays = list[Any](), list[str]()
         for item in inputs:
             if isinstance(item, Erase) and hasty(item):
+                strays += [i.user for i in e.pending if isinstance(i, Fact) and i.t < item.before]
                 e.pending = [i for i in e.pending if i.t >= item.before]
                 item = now_at(item, e, horizon)
             elif isinstance(item, Fact) and hasty(item):
                 item = item._replace(t=min(item.t, max(horizon, e.reached)))
                 e.pending = [_sooner(i, item) for i in e.pending]
                 found = [_sooner(i, item) for i in found]
+            elif isinstance(item, Fact) and item.how is None and item.t < e.erased:
+                strays.append(item.user)
             found.append(item)
-        return found
+        return found, strays
 
     def _free(self, e: Entity, horizon: int, settled: Settled, tally: Tally) -> None:
         """A slice of the members of an account that was erased hears of it. Those of a life since then stay."""
@@ -118,10 +122,10 @@ class AccountsLogic(Journeys):
         given = list(islice(old, self.slice + 1))
         for user in given[: self.slice]:
             tally.members[user] = GONE
-            tally.changes.append(Change("message", release(user, e.key, e.settled_to, *e.freeing)))
+            tally.changes.append(_released(e, user))
         e.resume = horizon + 1
         if len(given) <= self.slice:
-            e.freeing = None
+            e.freeing = False
 
     def _hand_over(self, e: Entity, into: Into, horizon: int, settled: Settled, tally: Tally) -> None:
         """A slice of the members of an account that was merged follows it; after the last one the survivor is told so.
@@ -173,6 +177,12 @@ def _handed(user: str, member: Member, loser: str, into: Into) -> Change:
     how = {"older": loser, "via": into.kind}
     sent = member_message(f"{loser} {user}", into.key, into.due, user, list(member[:6]), into.event, how)
     return Change("message", sent)
+
+
+def _released(e: Entity, user: str) -> Change:
+    """What a member of an erased account is told, always the same, however often."""
+    t, key, at_once = e.erasure
+    return Change("message", release(user, e.key, t, key, at_once))
 
 
 def _sooner(item: Any, gone: Fact) -> Any:

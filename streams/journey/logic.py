@@ -48,18 +48,18 @@ class Journeys:
     def new(self, key: bytes, kept: bytes | None = None) -> Entity:
         entity = Entity(key.decode(), len(self._machines))
         if kept is not None:
-            entity.erased = int(kept)
+            entity.erased, entity.erasure = orjson.loads(kept)
         return entity
 
     def load(self, key: bytes, payload: bytes) -> Entity:
         return self.timeline.load(key.decode(), payload)
 
     def dump(self, entity: Entity) -> bytes:
-        return b"" if entity.nothing else entity.dump()
+        return entity.dump()
 
     def kept(self, entity: Entity) -> bytes | None:
         """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""
-        return None if entity.erased < 0 else str(entity.erased).encode()
+        return None if entity.erased < 0 else orjson.dumps([entity.erased, entity.erasure])
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:

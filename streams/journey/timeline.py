@@ -54,8 +54,8 @@ class Entity:
     """One user or account in memory. `pending` are an account's inputs that wait for their time."""
 
     __slots__ = (
-        "asleep", "erased", "freeing", "handed", "head", "key", "linked", "mark", "overlay", "pending", "recent", "resume", "said",
-        "said_at", "seen", "seqs", "settled", "settled_to", "waits",
+        "asleep", "erased", "erasure", "freeing", "handed", "head", "key", "linked", "mark", "overlay", "pending", "recent",
+        "resume", "said", "said_at", "seen", "seqs", "settled", "settled_to", "waits",
     )  # fmt: skip
 
     def __init__(self, key: str, machines: int) -> None:
@@ -76,14 +76,15 @@ class Entity:
         self.resume = -1  # the instant of the next slice, ms
         self.handed = 0  # slices of members given to the account that this one was merged into; -1 when all are
         self.erased = -1  # what happened before is dropped, ms
-        self.freeing: Any = None  # (id, at once) of the erasure that members of this account have still to hear of
+        self.erasure: Any = None  # the last one: (when it took effect, id, at once)
+        self.freeing = False  # members of this account have still to hear of it
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
         rest = orjson.dumps(
             [
                 self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, self._sleeps(), self.handed,
-                self.waits, self.erased, self.freeing,
+                self.waits, self.erased, self.erasure, self.freeing,
             ],
             default=tuple,
         )  # fmt: skip
@@ -137,6 +138,7 @@ class Timeline:
         self.grace = grace
         self.counts: dict[tuple[str, str], int] = {}
         self.redirects = Redirects(fold, grace)
+        self._accounts = fold.entity.kind == "account"
 
     def load(self, key: str, data: bytes) -> Entity:
         """The entity that `dump` wrote; its head is folded when it is first needed."""
@@ -148,7 +150,7 @@ class Timeline:
             entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline), *handed
         ) = orjson.loads(data[at + state + seen :])  # fmt: skip
         entity.handed, entity.waits = handed[:2] or (0, {})
-        entity.erased, entity.freeing = handed[2:] or (-1, None)
+        entity.erased, entity.erasure, entity.freeing = handed[2:] or (-1, None, False)
         entity.recent = [_input(row) for row in recent]
         entity.pending = [_input(row) for row in pending]
         entity.linked = any(_clears(item) for item in entity.recent)
@@ -216,6 +218,8 @@ class Timeline:
     def ended(self, e: Entity, until: int) -> bool:
         """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back; or erased."""
         head = e.head
+        if e.erased >= 0 and e.nothing:  # begun anew by what was dropped
+            return True
         if head is None or head.ended < 0 or e.pending or head.into is not None or e.freeing:
             return False
         return head.ended < until - self.grace or (head.begun < 0 and e.erased >= 0 and not e.recent)
@@ -334,11 +338,12 @@ class Timeline:
             self._overflow(e, boundary, settled, tally)
 
     def _erase_at_once(self, e: Entity, fresh: list[Input | Retract], settled: Members, tally: Tally) -> None:
-        """Settle what is to be gone at once, with all before it, whoever waits for it."""
+        """Settle what is to be gone at once, with all before it, whoever waits for it. Nobody hears of an account's last hours."""
         for item in fresh:
-            if not isinstance(item, Hit) and hasty(item):
+            if not isinstance(item, Hit) and (hasty(item) or (self._accounts and isinstance(item, Erase))):
                 e.waits = {} if isinstance(item, Erase) else e.waits
-                self._overflow(e, item.t + 1, settled, tally, 0)
+                if e.recent and e.recent[0].t <= item.t:
+                    self._overflow(e, item.t + 1, settled, tally, 0)
 
     def _overflow(
         self, e: Entity, boundary: int, settled: Members, tally: Tally, least: int | None = None
@@ -365,7 +370,7 @@ class Timeline:
             tally.changes.extend(settled_link(e.key, item) for item in items if isinstance(item, Link))
         for erasure in [item for item in items if isinstance(item, Erase)]:
             e.erased, e.seen, items = max(e.erased, erasure.before), b"", items[items.index(erasure) + 1 :]
-            e.freeing = (erasure.id, erasure.at_once) if self.fold.entity.kind == "account" else None
+            e.erasure, e.freeing = [erasure.t, erasure.id, erasure.at_once], self._accounts
         e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:

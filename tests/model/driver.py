@@ -59,7 +59,7 @@ class Driven:
         self.published = Published()
         self._read = 0
         self._until = START
-        self._linked = False
+        self._linked = self._erasing = False
 
     def turn(self, turn: Turn) -> None:
         if turn.reload:
@@ -70,22 +70,41 @@ class Driven:
         outputs: list[Output] = []
         for event in turn.events:
             self._event(event, inputs, outputs)
-        self._linked = self._linked or bool(turn.requests) or any(ok.input.names for ok in inputs)
-        inputs += self._asked(turn, "user", self.users)
+        self._linked = self._linked or any(ok.input.names for ok in inputs)
+        self._erasing = self._erasing or bool(turn.requests)
+        if self._erasing:
+            self._together(turn, inputs, outputs)
+            return
         for instant in self._instants(turn.until):
             outputs += self._settled(self.users, inputs, instant)
             inputs = []
         members = [ok for output in outputs for ok in self._publish(output)]
         if self.accounts is None:
             return
-        members += self._asked(turn, "account", self.accounts)
         self._linked = self._linked or any(getattr(ok.input, "names", None) for ok in members)
         for instant in self._instants(turn.until):
-            released = []
             for output in self._settled(self.accounts, members, instant):
-                released += self._read_by(self.users, output) if output.topic == "events" else []
                 self._publish(output)
-            members = [ok for o in self._settled(self.users, released, instant) for ok in self._publish(o)]
+            members = []
+        self._until = turn.until
+
+    def _together(self, turn: Turn, inputs: list[Ok], outputs: list[Output]) -> None:
+        """Users and accounts in step, for accounts that are erased tell their members."""
+        inputs += self._asked(turn, "user", self.users)
+        asked = self._asked(turn, "account", self.accounts) if self.accounts is not None else []
+        for instant in [*range(self._until, turn.until, self._grace), turn.until]:
+            outputs += self._settled(self.users, inputs, instant)
+            inputs = []
+            members = [ok for output in outputs for ok in self._publish(output)] + asked
+            outputs, asked = [], []
+            for output in self._settled(self.accounts, members, instant) if self.accounts is not None else ():
+                inputs += self._read_by(self.users, output) if output.topic == "events" else []
+                self._publish(output)
+        for output in self._settled(self.users, inputs, turn.until):
+            asked += self._publish(output)
+        if self.accounts is not None:
+            for output in self._settled(self.accounts, asked, turn.until):
+                self._publish(output)
         self._until = turn.until
 
     def _asked(self, turn: Turn, kind: str, plant: Plant) -> list[Ok]:

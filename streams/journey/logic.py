@@ -171,10 +171,10 @@ class Journeys:
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
         head = e.head
-        if head is None or (head.begun < 0 and head.ended < 0):
+        if head is None:
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
-        if head.ended >= 0:
+        if head.ended >= 0 or head.begun < 0:  # gone, or all that was told of it is taken back
             return Output(self._state, e.key.encode(), None) if moved else None
         if not moved and (not self.fold.publisher.publishes or head.now - e.said_at < HOUR):
             return None

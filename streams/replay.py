@@ -52,6 +52,7 @@ class Plant:
         self._beside: dict[bytes, Kept] = {}
         self._due: list[tuple[int, bytes]] = []
         self._armed: dict[bytes, int] = {}
+        self._kept: dict[bytes, bytes] = {}
 
     def beside(self, key: bytes) -> Kept:
         """What stands beside an entity."""
@@ -75,7 +76,7 @@ class Plant:
     def _advance(self, key: bytes, items: list[Any], until: int, outputs: list[Output]) -> None:
         entity = self.entities.get(key)
         if entity is None:
-            entity = self.entities[key] = self.logic.new(key)
+            entity = self.entities[key] = self.logic.new(key, self._kept.get(key))
         kept = self.beside(key)
         advanced = self.logic.advance(key, entity, items, until, max(until, 0), kept)
         outputs += advanced.outputs
@@ -86,6 +87,8 @@ class Plant:
                 kept.records[name] = value
         if advanced.ended:
             del self.entities[key], self._beside[key]
+            if advanced.kept is not None:
+                self._kept[key] = advanced.kept
             self._armed.pop(key, None)
             return
         deadline = self.logic.deadline(entity)

@@ -141,14 +141,19 @@ class Advanced:
     outputs  to publish, in this order; non-empty means the entity must be durable first
     beside   records to write (None deletes) beside the entity, atomically with it
     ended    the entity is gone: its record and everything beside it are deleted once its outputs are out
+    kept     what must not be forgotten of one that ended: kept under a hash of its key, for good, and given to `new`
     """
 
-    __slots__ = ("beside", "ended", "outputs")
+    __slots__ = ("beside", "ended", "kept", "outputs")
 
-    def __init__(self, outputs: list[Output], beside: list[tuple[bytes, bytes | None]], ended: bool = False) -> None:
+    def __init__(
+        self, outputs: list[Output], beside: list[tuple[bytes, bytes | None]], ended: bool = False,
+        kept: bytes | None = None,
+    ) -> None:  # fmt: skip
         self.outputs = outputs
         self.beside = beside
         self.ended = ended
+        self.kept = kept
 
 
 class TakenOver(NamedTuple):
@@ -174,8 +179,8 @@ class Logic(Protocol[E]):
         """Never raises: what cannot be read is a Dead."""
         ...
 
-    def new(self, key: bytes) -> E:
-        """A fresh entity; it becomes durable only if `advance` makes something of it."""
+    def new(self, key: bytes, kept: bytes | None = None) -> E:
+        """A fresh entity; it becomes durable only if `advance` makes something of it. `kept`: see Advanced."""
         ...
 
     def load(self, key: bytes, payload: bytes) -> E: ...

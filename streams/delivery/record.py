@@ -1,7 +1,8 @@
 """Changelog records: how an entity, its outbox and the records beside it become bytes, and come back.
 
 Keys are namespaced: `e:<key>` an entity, `b:<length of key><key><name>` a record beside it, `p:` the partition's own
-record, `d:<digest>` a definition that entities are or were kept under, `c:` a claim. Every value begins with format,
+record, `d:<digest>` a definition that entities are or were kept under, `x:<hash of key>` what is kept of an entity that
+ended, `c:` a claim. Every value begins with format,
 flags and the generation that wrote it. A null value cannot say who wrote it, so each group of records begins with one
 that has a value: its generation speaks for the nulls behind it.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from streams.delivery.contracts import Output
@@ -20,6 +22,7 @@ FORMAT = 1
 CLAIM_KEY = b"c:"
 PARTITION_KEY = b"p:"
 DEFINITION_SPACE = b"d:"
+KEPT_SPACE = b"x:"
 
 ENDED = 1
 """Flag: the entity is gone; the record stays until nothing that was applied to it can be read again."""
@@ -77,6 +80,11 @@ def split_beside_key(raw: bytes) -> tuple[bytes, bytes]:
 
 def definition_key(digest: str) -> bytes:
     return DEFINITION_SPACE + digest.encode()
+
+
+def kept_key(key: bytes) -> bytes:
+    """Where what is kept of an entity stands. A hash: the record outlives the entity for good, and names nobody."""
+    return KEPT_SPACE + blake2b(key, digest_size=16, person=b"journeys kept").digest()
 
 
 def version_of(value: bytes) -> int:

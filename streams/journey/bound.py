@@ -23,7 +23,7 @@ from streams.journey.measures import LARGEST
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit, Selections
 from streams.journey.state import Cell, State
-from streams.journey.timeline import RECENT, SEEN, Entity
+from streams.journey.timeline import CLOSED, RECENT, SEEN, Entity
 
 TEXT = 36
 """Characters of a text: those of a UUID, which most ids are; names of features, plans and steps are shorter."""
@@ -51,6 +51,7 @@ def bound(definition: Definition, kind: Kind) -> Bound:
     entity = Entity("x" * TEXT, len(fold.machines))
     entity.settled = _fullest(fold).dump()
     entity.seen = bytes(8 * SEEN)
+    entity.closed = b",".join(orjson.dumps(_input(fold, n).row()) for n in range(CLOSED))
     empty = len(entity.dump()) - len(entity.settled)
     entity.recent = [_input(fold, n) for n in range(RECENT)]
     entity.settled_to, entity.said_at, entity.said, entity.asleep = NOW, NOW, 2**32 - 1, (NOW, 2**62)

@@ -454,7 +454,7 @@ class Fold:
     ) -> None:
         """The entity never went anywhere, or turned out to be another one: it leaves every machine and is no more."""
         today, moved = self.calendar.day(now), len(out.changes)
-        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id else []
+        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id and "timer" in cause else []
         for machine in self.machines:
             self._enter(s, machine, None, None, now, today, cause, evidence, out, label, into)
         for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):

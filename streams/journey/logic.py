@@ -15,6 +15,7 @@ from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
 from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
 from streams.journey.changes import Change, Fact, Standing
+from streams.journey.erasure import Erase, Released
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
@@ -45,14 +46,21 @@ class Journeys:
         about = orjson.dumps({"definition": definition.name, "version": definition.version})
         self._head, self._about = b'{"kind":"%b","entity":' % kind.encode(), b'",' + about[1:-1] + b","
 
-    def new(self, key: bytes) -> Entity:
-        return Entity(key.decode(), len(self._machines))
+    def new(self, key: bytes, kept: bytes | None = None) -> Entity:
+        entity = Entity(key.decode(), len(self._machines))
+        if kept is not None:
+            entity.erased, entity.erasure = orjson.loads(kept)
+        return entity
 
     def load(self, key: bytes, payload: bytes) -> Entity:
         return self.timeline.load(key.decode(), payload)
 
     def dump(self, entity: Entity) -> bytes:
         return entity.dump()
+
+    def kept(self, entity: Entity) -> bytes | None:
+        """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""
+        return None if entity.erased < 0 else orjson.dumps([entity.erased, entity.erasure])
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -81,6 +89,10 @@ class Journeys:
                 return Link(t, key, said["link"])
             case "merge":
                 return Merge(t, key, said)
+            case "erase":
+                return Erase(t, key, said["erase"])
+            case "release":
+                return Released(t, key, said["release"])
             case "hit":
                 return self.fold.reader.read(t, key, said["hit"], said["via"])
         member = GONE if said["member"] is None else Member(*said["member"])
@@ -146,7 +158,8 @@ class Journeys:
                 if record.valid:
                     e.waits[record.to] = record.t
             self._counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
-            topic = "events" if self.kind == "user" and record.what != "member" else "members"
+            of_users = record.what == "release" or (self.kind == "user" and record.what != "member")
+            topic = "events" if of_users else "members"
             return Output(topic, record.to.encode(), record.to_json())
         if isinstance(record, Alert):
             self._counts["alerts", f"{record.name}/{record.status}"] += 1
@@ -159,10 +172,10 @@ class Journeys:
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
         head = e.head
-        if head is None or (head.begun < 0 and head.ended < 0):
+        if head is None:
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
-        if head.ended >= 0:
+        if head.ended >= 0 or head.begun < 0:  # gone, or all that was told of it is taken back
             return Output(self._state, e.key.encode(), None) if moved else None
         if not moved and (not self.fold.publisher.publishes or head.now - e.said_at < HOUR):
             return None

@@ -99,7 +99,7 @@ class Migration:
     def _entity(self, was: Entity) -> Entity:
         """What means the same under any definition is as it was; the rest is put in place by the caller."""
         entity = self._new.timeline.load(was.key, was.dump())
-        entity.settled, entity.recent, entity.asleep = b"", [], None
+        entity.settled, entity.closed, entity.count, entity.recent, entity.asleep = b"", b"", 0, [], None
         entity.seqs = self._seqs(was)
         entity.pending = [self._input(item) for item in was.pending]
         entity.said_at, entity.said = -1, 0

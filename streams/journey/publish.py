@@ -45,7 +45,8 @@ class Publisher:
         about, states, name = self._definition, machine.states, self._name(was, to, rule)
         values = {
             "account": s.home if self._kind == "user" else None, "at": rfc3339(now),
-            "because": [] if rule is None else rule.explained.because(s, now, today), "carry": self.carry(s, now, today),
+            "because": [] if rule is None else rule.explained.because(s, now, today),
+            "carry": {} if label == "erased" else self.carry(s, now, today),
             "cause": _cause(cause), "definition": about.name, "digest": about.digest,
             "dwell_s": None if was < 0 else round((now - s.since[m]) / 1000, 3), "entity": entity, "evidence": evidence,
             "from": None if was < 0 else states[was], "kind": self._kind,

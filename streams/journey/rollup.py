@@ -43,6 +43,12 @@ class Member:
         """As it is kept in a record: what the class is made from, in order; what it said itself are the first six."""
         return [self.day, self.stage, self.reached, self.risk, self.level, self.admin, self.life]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Member) and self.row() == other.row()
+
+    def __hash__(self) -> int:
+        return hash((self.day, self.stage, self.level, self.life))
+
     def living(self, life: int) -> Member:
         """The same, of this life of the account."""
         return Member(self.day, self.stage, self.reached, self.risk, self.level, self.admin, life)

@@ -183,7 +183,7 @@ def _condition(row: dict[str, Any]) -> str:
 
 _CAUSES = {
     "event": "event", "timer": "time alone, due at", "member": "a member's fact", "link": "a link of two identifiers,",
-    "definition": "a new version of the definition,",
+    "definition": "a new version of the definition,", "erasure": "a request to erase,",
 }  # fmt: skip
 
 

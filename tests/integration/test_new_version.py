@@ -88,7 +88,7 @@ def test_a_new_version_takes_over_what_the_first_one_kept_and_a_strange_one_is_r
                 live.alive()
                 return len(migrated(await live.transitions())) >= len(expected)
 
-            await wait_for(all_told)
+            await wait_for(all_told, 150)
             await live.drained()
             transitions = await live.transitions()
             assert migrated(transitions) == expected
@@ -110,7 +110,10 @@ async def refused(live: Live, definition: Path) -> None:
         async def ended() -> bool:
             return worker.ended() is not None
 
-        await wait_for(ended)
+        try:
+            await wait_for(ended, 150)
+        except AssertionError:
+            raise AssertionError(f"it goes on:\n{worker.tail(60)}") from None
         assert worker.ended() == 1
         said = worker.tail(20)
         assert "kept under" in said, said

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from sinks.clickhouse.journey import names_of
 from sinks.clickhouse.queries import ask
 
 _DONE = {"mutations_sync": 2}
@@ -53,23 +54,6 @@ PLACES: dict[str, tuple[Place, ...]] = {
     ),
 }
 """Where a user or an account stands. What is of a member of an account is the member's own: it only loses the account."""
-
-
-def names_of(client: Client, kind: str, name: str) -> list[str]:
-    """The name and all that it was merged with, by what the engine published: the same person or account."""
-    found, new = {name}, [name]
-    while new:
-        rows = ask(
-            client,
-            # not `AS into`: in ClickHouse an alias hides the column in WHERE too, and whoever was never merged would match
-            "SELECT DISTINCT entity, assumeNotNull(into) AS survivor FROM transitions FINAL WHERE kind = {kind:String} AND valid"
-            " AND isNotNull(into) AND (entity IN {names:Array(String)} OR into IN {names:Array(String)})",
-            kind=kind,
-            names=new,
-        )
-        new = sorted({row[end] for row in rows for end in ("entity", "survivor")} - found)
-        found.update(new)
-    return sorted(found)
 
 
 def mails_of(client: Client, names: Sequence[str]) -> list[str]:
@@ -140,6 +124,9 @@ def note(client: Client, row: dict[str, Any]) -> None:
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+__all__ = ["PLACES", "Place", "counts", "delete", "mails_of", "mentions", "names_of", "note"]
 
 
 def _told(kind: str, names: Sequence[str]) -> dict[str, Any]:

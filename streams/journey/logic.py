@@ -90,7 +90,8 @@ class Journeys:
             case "merge":
                 return Merge(t, key, said)
             case "erase":
-                return Erase(t, key, said["erase"])
+                before, at_once, via = said["erase"]
+                return Erase(t, key, [int(before), bool(at_once), str(via)])
             case "release":
                 return Released(t, key, said["release"])
             case "hit":

@@ -126,10 +126,3 @@ def test_a_person_is_gone_from_everything_of_ours_and_does_not_come_back(
     live: Any = None
     asyncio.run(whole())
     print(told.getvalue())
-
-
-def test_without_a_key_for_the_record_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("JOURNEYS_ERASURE_KEY", raising=False)
-    told = StringIO()
-    assert erase(Wish("user", "ann"), None, Console(file=told, width=300)) == 2
-    assert "JOURNEYS_ERASURE_KEY" in told.getvalue()

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from schemas.event import Event
+from streams.delivery.contracts import Dead, Record
 from streams.journey.erasure import request
 from streams.journey.members import Settled
 from streams.replay import Plant
@@ -241,10 +242,15 @@ def test_an_erasure_survives_a_restart(world: World) -> None:
 
 
 def test_no_event_of_a_source_can_ask_for_an_erasure(world: World) -> None:
-    from streams.delivery.contracts import Dead, Record
-
     forged = request("r1", at(2), "ann").to_json()
     (outcome,) = world.driven.users.logic.read(Record("input", 0, 0, 0, b"ann", forged))
+    assert isinstance(outcome, Dead)
+
+
+@pytest.mark.parametrize("said", [b"5", b"[]", b'["x", true, ""]', b"null"])
+def test_a_request_that_cannot_be_read_is_a_dead_letter(world: World, said: bytes) -> None:
+    value = b'{"erase":"r1","t":1,"valid":true,"said":{"erase":%s}}' % said
+    (outcome,) = world.driven.users.logic.read(Record("events", 0, 0, 0, b"ann", value))
     assert isinstance(outcome, Dead)
 
 

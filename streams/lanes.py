@@ -105,6 +105,11 @@ class Lane:
         """Batches that are not computed yet."""
         return sum(map(len, self._inbox.values()))
 
+    @property
+    def is_held(self) -> bool:
+        """Whether all that waits here waits for partitions that are behind."""
+        return self._held
+
     def nudge(self) -> None:
         """Time has passed."""
         self._tick_due = True

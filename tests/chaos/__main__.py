@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
+import traceback
 from random import Random
 
 from deploy.local.clickhouse import LocalClickHouse
 from deploy.local.kafka import LocalKafka
-from tests.chaos import cases_clickhouse, cases_groups, cases_kill  # noqa: F401  # each registers its cases
+from tests.chaos import cases_clickhouse, cases_groups, cases_input, cases_kill, cases_time  # noqa: F401  # they register
 from tests.chaos.cases import CASES, Case
+from tests.chaos.controls import CONTROLS, SEEDS, Control
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Servers, World
 
@@ -23,8 +26,16 @@ async def play(case: Case, seed: int, servers: Servers) -> Verdict:
         return await world.judge(case.sinks) if case.judged else Verdict()
 
 
+async def play_without(control: Control, seed: int, servers: Servers) -> Verdict:
+    """One negative control: all workers and sinks lack one protection."""
+    async with World(servers, seed, **control.options, env={"CHAOS_WITHOUT": control.name}) as world:
+        await control.run(world, Random(f"{control.name}/{seed}"))
+        return await world.judge()
+
+
 def main() -> int:
     options = _options()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the suite's own clients lose their broker too
     if options.list:
         for case in CASES.values():
             print(f"{case.name:24} {case.about}")
@@ -33,6 +44,8 @@ def main() -> int:
     red = 0
     with LocalKafka(say=print) as kafka, LocalClickHouse(with_faults=True, say=print) as clickhouse:
         servers = Servers(kafka, clickhouse)
+        if options.controls:
+            return sum(not _must_be_red(control, servers, options.first) for control in CONTROLS)
         for seed in range(options.first, options.first + options.seeds):
             for case in chosen:
                 red += not _show(case, seed, servers)
@@ -44,8 +57,10 @@ def _show(case: Case, seed: int, servers: Servers) -> bool:
     began = time.monotonic()
     try:
         verdict = asyncio.run(play(case, seed, servers))
-    except (AssertionError, TimeoutError) as error:
+    except Exception as error:
         print(f"RED    {case.name:24} seed {seed:4}  {type(error).__name__}: {error}", flush=True)
+        if not isinstance(error, AssertionError):
+            traceback.print_exc()
         return False
     told = "green" if verdict.green else "RED  "
     print(f"{told}  {case.name:24} seed {seed:4}  {verdict}  ({time.monotonic() - began:.0f} s in all)", flush=True)
@@ -54,11 +69,23 @@ def _show(case: Case, seed: int, servers: Servers) -> bool:
     return verdict.green
 
 
+def _must_be_red(control: Control, servers: Servers, first: int) -> bool:
+    for seed in range(first, first + SEEDS):
+        verdict = asyncio.run(play_without(control, seed, servers))
+        if not verdict.green:
+            print(f"red, as it must be  {control.name:22} seed {seed:4}  {verdict}", flush=True)
+            print(f"       {verdict.remarks[0][:300]}", flush=True)
+            return True
+    print(f"GREEN, AND MUST NOT BE  {control.name}: {SEEDS} seeds and nobody noticed", flush=True)
+    return False
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="how many times each case, each with its own luck")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this one; may be repeated")
+    parser.add_argument("--controls", action="store_true", help="the negative controls: each must go red")
     parser.add_argument("--list", action="store_true", help="the cases and what they are about")
     return parser.parse_args()
 

@@ -16,11 +16,11 @@ async def engine_killed(world: World, luck: Random) -> None:
     worker, sink = world.worker(), world.sink().start()
     await world.feed()
     worker.start(at=_engine_point(world, luck))
-    await _died(worker)
+    await died(worker)
     if luck.random() < 0.5:
         worker.log.rename(worker.log.with_suffix(".first"))
         worker.start(at=f"{luck.choice(('after-changelog', 'after-outputs', 'in-outputs'))}:{luck.randint(1, 3)}")
-        await _died(worker)
+        await died(worker)
     world.heal()
     worker.start()
     await sink.taken()
@@ -37,7 +37,7 @@ async def sink_killed(world: World, luck: Random) -> None:
     world.worker().start()
     sink = world.sink().start(at=f"{SINK_POINTS[world.seed % len(SINK_POINTS)]}:{luck.randint(1, 3)}")
     await world.feed(rate=1_000)  # in one go it would be one insert
-    await _died(sink)
+    await died(sink)
     world.heal()
     sink.start()
 
@@ -62,7 +62,7 @@ async def worker_sleeps(world: World, luck: Random) -> None:
     await heir.taken(2)
 
 
-async def _died(member: object) -> None:
+async def died(member: object) -> None:
     await member.reached()  # type: ignore[attr-defined]
     for _ in range(100):
         if member.ended() is not None:  # type: ignore[attr-defined]

@@ -100,10 +100,10 @@ def _account(account: str, steps: list[tuple[int, str, bool]]) -> set[Move]:
 
 @dataclass(frozen=True)
 class Expected:
-    """transitions: {id: payload}. alerts: {id: payload}. dead: how many records cannot be read."""
+    """transitions: {id: payload}. alerts: in order. dead: how many records cannot be read."""
 
     transitions: dict[str, dict[str, Any]]
-    alerts: dict[str, dict[str, Any]]
+    alerts: list[dict[str, Any]]
     dead: int = 0
 
     def without(self, user: str, records: Iterable[Any]) -> Expected:
@@ -121,7 +121,7 @@ def expected(story: History, definition: Path = DEFINITION, dead: int = 0) -> Ex
     found = truth(published["transitions.user"] + published["transitions.account"])
     by_hand, by_core = moves(story.events, story.until), {move(t) for t in found.values()}
     assert by_hand == by_core, f"the oracles do not agree: {sorted(by_hand ^ by_core, key=lambda m: m.at)[:4]}"
-    return Expected(found, {alert["id"]: said(alert) for alert in published["alerts"]}, dead)
+    return Expected(found, published["alerts"], dead)
 
 
 def _take(published: dict[str, list[dict[str, Any]]], output: Any) -> None:

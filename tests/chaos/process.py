@@ -6,15 +6,21 @@
     CHAOS_AT=stop@after-apply:5       SIGSTOP instead
     CHAOS_WITHOUT=commit-early,...    the protections that are switched off: see `tests/chaos/without.py`
 
+    CHAOS_CLOCK=-3600000              its clock is an hour slow; `jumps` lets it jump by up to half an hour, again and again
+    CHAOS_DISK=full                   every write to a file or to its log fails
+
 Nothing of this is in the product: what it changes are classes of this process, before the worker is made.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from streams.delivery.contracts import Work
@@ -140,7 +146,52 @@ def _after_commits(point: Point, name: str) -> None:
     BatchConsumer._commit = committing
 
 
+def set_clock(told: str) -> None:
+    """What this process takes for the time, in everything that it computes and stamps."""
+    luck = Random(os.getpid())
+    offset = [0 if told == "jumps" else int(told), 0]
+
+    def wall_ms() -> int:
+        now = time.time_ns() // 1_000_000
+        if told == "jumps" and now >= offset[1]:
+            offset[:] = luck.randint(-1_800_000, 1_800_000), now + luck.randint(100, 700)
+        return now + offset[0]
+
+    class Clock:
+        """What `append` knows of the module `time`."""
+
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def time() -> float:
+            return wall_ms() / 1000
+
+    from streams.batch import append
+
+    init = Lane.__init__
+
+    def skewed(self: Lane, name: str, task: Any, readings: Any, way: Way) -> None:
+        init(self, name, task, readings, way._replace(now=wall_ms))
+
+    append.time = Clock  # type: ignore[assignment]
+    Lane.__init__ = skewed  # type: ignore[method-assign]
+
+
+def fill_disk() -> None:
+    """No file may grow by a byte, and what goes to stdout and stderr fails as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, 1)
+    os.dup2(full, 2)
+
+
 def main() -> None:
+    clock, disk = os.environ.pop("CHAOS_CLOCK", ""), os.environ.pop("CHAOS_DISK", "")
+    if clock:
+        set_clock(clock)
+    if disk:
+        fill_disk()
     told, without = os.environ.pop("CHAOS_AT", ""), os.environ.pop("CHAOS_WITHOUT", "")
     if without:
         from tests.chaos.without import switch_off

@@ -69,17 +69,22 @@ def in_kafka(verdict: Verdict, expected: Expected, dead: int, records: Iterable[
     verdict.complain(sum(len(found) > 1 for found in copies.values()), "Kafka: copies of one record differ")
     verdict.complain(_gaps(transitions), "Kafka: seq has gaps")
     alerts = [orjson.loads(record.value) for record in by_topic.get("alerts", [])]
-    verdict.compare("Kafka, alerts", expected.alerts, standing(alerts))
+    verdict.compare("Kafka, alerts", standing(expected.alerts), standing(alerts))
     letters = [dict(record.headers)["id"] for record in by_topic.get("dead-letters", [])]
     verdict.complain(abs(len(set(letters)) - dead), f"Kafka: {len(set(letters))} dead letters of {dead}")
     ids = {told["id"] for told in alerts}
     verdict.doubled += len(moved) - len(copies) + len(alerts) - len(ids) + len(letters) - len(set(letters))
 
 
+def _order(told: dict[str, Any]) -> tuple[str, bool]:
+    """By time; at one instant `busy` comes last."""
+    return told["at"], told["to"] == "busy"
+
+
 def standing(alerts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """{id: what it says} of the alerts whose last record does not take them back."""
-    newest = {told["opens"]: told["status"] for told in alerts}
-    return {told["id"]: said(told) for told in alerts if newest[told["opens"]] != "retracted"}
+    """{opening id: what was said last} of the alerts that were not taken back. In the order in which they were published."""
+    newest = {told["opens"]: told for told in alerts}
+    return {opens: said(told) for opens, told in newest.items() if told["status"] != "retracted"}
 
 
 def _gaps(transitions: list[dict[str, Any]]) -> int:
@@ -114,9 +119,20 @@ def in_clickhouse(verdict: Verdict, expected: Expected, client: Any, refused: st
     wanted = {id: _wanted(told) for id, told in expected.transitions.items()}
     verdict.compare("ClickHouse, valid_transitions", wanted, found)
     held = queries.counts(client)
-    verdict.doubled += sum(table.raw - table.final for name, table in held.items() if name in ("transitions", "alerts"))
+    verdict.doubled += sum(
+        table.raw - table.final for name, table in held.items() if name in ("transitions", "alerts", "events")
+    )
     verdict.complain(
         abs(held["dead_letters"].final - expected.dead), f"ClickHouse: dead letters {held['dead_letters']}"
     )
+    last = {
+        (told["kind"], told["entity"]): told
+        for told in sorted(expected.transitions.values(), key=_order)
+        if told["machine"] == "stage" and told["entity"] != refused
+    }
+    stands = queries.ask(client, "SELECT kind, entity, states['stage'] AS stage FROM entities FINAL WHERE NOT gone")
+    found = {f"{row['kind']} {row['entity']}": row["stage"] for row in stands if row["entity"] != refused}
+    wanted = {f"{kind} {entity}": told["to"] for (kind, entity), told in last.items()}
+    verdict.compare("ClickHouse, entities", wanted, found)
     for line in queries.stock_check(client) if refused is None else ():
         verdict.complain(line["broken"] + abs(line["stock"] - line["living"]), f"ClickHouse: the stock is {line}")

@@ -77,6 +77,7 @@ def _tasks_are(kind: type[Any]) -> None:
 
 OFF: dict[str, Callable[[], None]] = {
     "commit-early": commit_early,
+    "sink-commits-early": commit_early,
     "outputs-before-state": outputs_before_state,
     "no-applied-offset": applied_offset,
     "no-fencing": fencing,

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.demo.engine import Plan
 from deploy.demo.feed import Feeder
@@ -26,7 +26,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.process import Guarded
 from sinks.clickhouse.connect import connect
 from streams.worker import run_migrate, run_topics
-from tests.chaos.history import Happened, History, history
+from tests.chaos.history import BEGIN, Happened, History, history
 from tests.chaos.oracle import DEFINITION, Expected, expected
 from tests.chaos.verdict import Verdict, in_clickhouse, in_kafka
 from tests.integration.live import read_all
@@ -138,6 +138,8 @@ class World:
         made = asyncio.to_thread(run_topics, self.settings, True, self.plan.partitions, True)
         moved = asyncio.to_thread(run_migrate, self.settings, True)
         assert await asyncio.gather(made, moved) == [0, 0]
+        async with self.feeder() as feeder:  # nobody waits for a partition that is empty from the beginning
+            await feeder.promise(BEGIN - 1)
         return self
 
     async def __aexit__(
@@ -166,20 +168,19 @@ class World:
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
-    def worker(self, **env: str) -> Member:
-        """Not started yet. A static member of the group: after a kill it need not wait until it is forgotten."""
-        return self._member("worker", env)
+    def worker(self, static: bool = True, **env: str) -> Member:
+        """Not started yet. A static member of the group need not wait, after a kill, until it is forgotten."""
+        return self._member("worker", static, env)
 
-    def sink(self, **env: str) -> Member:
-        return self._member("sink", env)
+    def sink(self, static: bool = True, **env: str) -> Member:
+        return self._member("sink", static, env)
 
-    def _member(self, role: str, env: dict[str, str]) -> Member:
+    def _member(self, role: str, static: bool, env: dict[str, str]) -> Member:
         name = f"{role}{len(self.members)}"
-        member = Member(
-            role, self.settings, self.plan.folder / f"{name}.log", {"JOURNEYS_INSTANCE": name, **self._env, **env}
-        )
-        self.members.append(member)
-        return member
+        instance = {"JOURNEYS_INSTANCE": name} if static else {}
+        log = self.plan.folder / f"{name}.log"
+        self.members.append(Member(role, self.settings, log, {**instance, **self._env, **env}))
+        return self.members[-1]
 
     def supervise(self, *members: Member) -> list[int]:
         """Whatever ends by itself is started again, as an orchestrator does, until the judge is done; the exit codes."""
@@ -226,7 +227,7 @@ class World:
         except (TimeoutError, AssertionError) as error:
             verdict.complain(1, str(error))
         verdict.seconds = time.monotonic() - self._healed - SETTLE_S
-        records = await read_all(self.plan.kafka, [self.plan.prefix + topic for topic in JUDGED])
+        records = await self.read(*JUDGED)
         expected = self.expected.without(self.refused, records) if self.refused else self.expected
         in_kafka(verdict, self.expected, expected.dead, records, self.plan.prefix)
         if sinks:
@@ -245,6 +246,23 @@ class World:
         for role in {member.role for member in self.members} if self._supervising is None else ():
             if not any(member.running for member in self.members if member.role == role):
                 raise AssertionError(f"no {role} is alive any more: {self.log()[-1_500:]}")
+
+    async def read(self, *topics: str) -> list[Any]:
+        """Every record of these topics of ours."""
+        return await read_all(self.plan.kafka, [self.plan.prefix + topic for topic in topics])
+
+    async def remake(self, topic: str, partitions: int) -> None:
+        """Delete a topic of ours and make it again, empty."""
+        name = self.plan.prefix + topic
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.plan.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([name])
+            while name in await admin.list_topics():
+                await asyncio.sleep(0.05)
+            await admin.create_topics([NewTopic(name, partitions, 1, topic_configs={"cleanup.policy": "compact"})])
+        finally:
+            await admin.close()
 
     async def lag(self, group: str = "engine", topics: Iterable[str] = ()) -> int:
         """Records that are not committed, of the source and these topics of ours."""

@@ -10,7 +10,6 @@ import asyncio
 import gc
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +32,7 @@ from streams.app import engine_app
 from streams.batch.app import BatchApp
 from streams.batch.topic_ids import describe_topics
 from streams.connection import reach_kafka
-from streams.log import configure
+from streams.log import configure, say
 from streams.metrics import Metrics
 from streams.settings import Settings, SettingsError, load_settings
 from streams.topics import TopicPlan, TopicsError, apply, check, plan
@@ -94,7 +93,7 @@ def _guarded(role: Callable[[Settings], int], path: Path | None) -> int:
 
 
 def _say(problem: object, code: int) -> int:
-    print(f"journeys: {problem}", file=sys.stderr, flush=True)
+    say(problem)
     return code
 
 
@@ -131,7 +130,7 @@ def _sink(settings: Settings) -> int:
 
 async def _checked(settings: Settings) -> None:
     """Wait for Kafka as long as it takes; then the topics must fit."""
-    client = await reach_kafka(settings, lambda text: print(f"journeys: {text}", file=sys.stderr, flush=True))
+    client = await reach_kafka(settings, say)
     try:
         planned = plan(settings)
         check(planned, await describe_topics(client, [topic.name for topic in planned]))

@@ -66,7 +66,7 @@ async def silent_beside_stopped(world: World, luck: Random) -> None:
 @case("rolling-upgrade", judged=False)
 async def rolling_upgrade(world: World, luck: Random) -> None:
     """Two workers go from one version of the definition to the next, one after the other, while events come."""
-    old = [world.worker(), world.worker()]
+    old = [world.worker(static=False), world.worker(static=False)]
     for worker in old:
         worker.start()
     await asyncio.gather(*(worker.taken() for worker in old))
@@ -74,15 +74,14 @@ async def rolling_upgrade(world: World, luck: Random) -> None:
     newer = world.plan.folder / "version2.yaml"
     newer.write_text(text.replace("    paid:", "    more:     {count: down}\n    paid:", 1))
     new = [world.worker(JOURNEYS_DEFINITION=str(newer)) for _ in old]
-    feeding = asyncio.create_task(world.feed(rate=300))
-    for before, after in zip(old, new, strict=True):
+    parts = [world.story.events[first : first + 900] for first in (0, 900, 1_800)]
+    for part, before, after in zip(parts, old, new, strict=False):
+        feeding = asyncio.create_task(world.feed(part, rate=400, last=False))
         await asyncio.sleep(luck.uniform(0.5, 2.0))
         await before.stop() if luck.random() < 0.5 else before.kill()
         after.start()
-        await after.taken()
-    if feeding.done():
-        raise NoFault("the feed was over before they had changed")
-    await feeding
+        await asyncio.gather(feeding, after.taken())
+    await world.feed(parts[2])
     await world.drained(sinks=False)
     records = [orjson.loads(r.value) for r in await world.read("transitions.user", "transitions.account")]
     newest = {}

@@ -23,12 +23,15 @@ async def rebalance_storm(world: World, luck: Random) -> None:
     for _ in range(luck.randint(6, 8)):
         one = luck.choice(workers)
         if not one.running:
+            taken = one.text().count("partitions_taken")
             one.start()
+            if luck.random() < 0.6:
+                await one.taken(taken + 1)
         elif luck.random() < 0.7:
             await one.stop()
         else:
             one.kill()
-        await asyncio.sleep(luck.uniform(0.5, 1.5))
+        await asyncio.sleep(luck.uniform(0.3, 1.5))
     await feeding
     if world.log().count("partitions_taken") < 4:
         raise NoFault("nothing to speak of happened")

@@ -6,6 +6,8 @@ import asyncio
 from random import Random
 
 from tests.chaos.cases import case
+from tests.chaos.cases_input import feed_without_promises
+from tests.chaos.history import shuffled
 from tests.chaos.process import ENGINE_POINTS, SINK_POINTS
 from tests.chaos.world import GO, NoFault, World
 
@@ -60,6 +62,59 @@ async def worker_sleeps(world: World, luck: Random) -> None:
     world.heal()
     heir.start()
     await heir.taken(2)
+
+
+@case("killed-after-commit")
+async def killed_after_a_commit(world: World, luck: Random) -> None:
+    """The engine dies when it has just committed, with batches in its lanes."""
+    worker = world.worker()
+    world.sink().start()
+    await world.feed()
+    worker.start(at=f"after-commit:{luck.randint(1, 2)}")
+    await died(worker)
+    worker.start()
+
+
+@case("sink-killed-after-commit")
+async def sink_killed_after_a_commit(world: World, luck: Random) -> None:
+    """The sink dies when it has just committed, with rows collected."""
+    worker, sink = world.worker(), world.sink()
+    worker.start()
+    sink.start(at="sink-after-commit:1")
+    await world.feed(rate=1_500)
+    await died(sink)
+    sink.start()
+
+
+@case("killed-in-disorder")
+async def killed_in_disorder(world: World, luck: Random) -> None:
+    """Late events come one by one; the engine dies with outputs published; what it reads again comes in one batch."""
+    events = shuffled(world.story.events, world.seed)
+    worker = world.worker().start()
+    world.sink().start()
+    await worker.taken()
+    half = len(events) // 2
+    feeding = asyncio.create_task(feed_without_promises(world, events[:half], rate=400))
+    await asyncio.sleep(luck.uniform(0.5, 1.5))
+    worker.kill()
+    worker.start(at=f"after-outputs:{luck.randint(5, 20)}")
+    await asyncio.gather(died(worker), feeding)
+    await feed_without_promises(world, events[half:])
+    async with world.feeder() as feeder:
+        await feeder.promise(world.story.until)
+    worker.start()
+
+
+@case("killed-with-busy-users", users=6, hot=2, keyed_by="user")
+async def killed_with_busy_users(world: World, luck: Random) -> None:
+    """A few users have most of the events; the engine dies long after its last checkpoint."""
+    worker = world.worker()
+    world.sink().start()
+    await world.feed()
+    worker.start(at=f"after-changelog:{luck.randint(5, 9)}")
+    await died(worker)
+    world.heal()
+    worker.start()
 
 
 async def died(member: object) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from deploy.local.clickhouse import LocalClickHouse
-from tests.chaos.__main__ import play, play_without
+from tests.chaos.__main__ import play
 from tests.chaos.cases import CASES
 from tests.chaos.controls import CONTROLS
 from tests.chaos.history import history, shuffled
@@ -45,8 +45,8 @@ def test_nothing_is_lost_doubled_or_wrong(servers: Servers, name: str, seed: int
 
 
 def test_without_a_protection_the_suite_is_red(servers: Servers) -> None:
-    control = next(control for control in CONTROLS if control.name == "commit-early")
-    verdicts = (asyncio.run(play_without(control, seed, servers)) for seed in range(3))
+    case = CASES[CONTROLS["commit-early"]]
+    verdicts = (asyncio.run(play(case, seed, servers, "commit-early")) for seed in range(3))
     assert any(not verdict.green for verdict in verdicts)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
+from deploy.local.process import free_port
 from tests.chaos.cases import case
 from tests.chaos.world import Member, NoFault, World, until
 
 
-async def _running(world: World) -> tuple[Member, Member]:
-    """A worker and a sink that have partitions, before anything is fed."""
-    worker, sink = world.worker().start(), world.sink().start()
+async def _running(world: World, **env: str) -> tuple[Member, Member]:
+    """A worker and a sink that have partitions, before anything is fed. `env`: of the sink."""
+    worker, sink = world.worker().start(), world.sink(**env).start()
     await asyncio.gather(worker.taken(), sink.taken())
     await until(lambda: bool(world.query("SELECT count() FROM stages")[0][0]), "the sink has written its states")
     return worker, sink
@@ -29,17 +32,30 @@ async def _happens(world: World, times: int = 1) -> None:
 
 @case("clickhouse-away")
 async def clickhouse_away(world: World, luck: Random) -> None:
-    """ClickHouse dies with rows on their way and is away for some seconds; the sink keeps its place in the group."""
-    _, sink = await _running(world)
+    """ClickHouse dies with rows on their way and is away for some seconds; the sink lives, is not ready, and stays."""
+    port = free_port()
+    _, sink = await _running(world, JOURNEYS_METRICS_PORT=str(port - 1))  # a sink's is one higher
+    assert _probe(port, "/readyz") == (200, "ok\n")
     when = luck.choice(("before", "after"))
     world.servers.clickhouse.faults.add("kill", when=when, match="INSERT INTO `transitions`", skip=luck.randint(0, 1))
     await world.feed(rate=2_000)
     await until(lambda: not world.servers.clickhouse.running, "ClickHouse is killed", sink.text)
     await until(lambda: "write_failed" in sink.text(), "the sink notices", sink.text)
     await asyncio.sleep(luck.uniform(2, 7))
+    assert _probe(port, "/livez") == (200, "ok\n")
+    assert _probe(port, "/readyz") == (503, "ClickHouse does not take what is written\n")
     world.servers.clickhouse.restart()
     world.heal()
+    await until(lambda: _probe(port, "/readyz")[0] == 200, "the sink is ready again", sink.text)
     assert sink.text().count("partitions_taken") == 1, "it left its group"
+
+
+def _probe(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as refused:
+        return refused.code, refused.read().decode()
 
 
 @case("clickhouse-slow")

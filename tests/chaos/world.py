@@ -33,7 +33,10 @@ from tests.integration.live import read_all
 
 ROOT = Path(__file__).parents[2]
 JUDGED = ("transitions.user", "transitions.account", "alerts", "dead-letters")
-PATIENCE_S = 60.0
+SLOW = float(os.environ.get("CHAOS_SLOW", "1"))
+"""How many times as patient to be: on a machine that others use as well, starting a worker can take a minute."""
+
+PATIENCE_S = 60.0 * SLOW
 """Within this everything has arrived after the healing, or it is lost."""
 
 ENV = {"JOURNEYS_SESSION": "6s", "JOURNEYS_BATCH": "200", "PYTHONUNBUFFERED": "1"}
@@ -301,7 +304,10 @@ def what_must_come(seed: int, count: int, users: int, hot: int) -> Expected:
 
 
 async def until(
-    reached: Callable[[], bool | Awaitable[bool]], what: str, told: Callable[[], str] = lambda: "", seconds: float = 40
+    reached: Callable[[], bool | Awaitable[bool]],
+    what: str,
+    told: Callable[[], str] = lambda: "",
+    seconds: float = 40 * SLOW,
 ) -> None:
     """Until it is so; AssertionError after so many seconds."""
     end = time.monotonic() + seconds

@@ -9,16 +9,17 @@ from tests.chaos.cases import case
 from tests.chaos.cases_input import feed_without_promises
 from tests.chaos.history import shuffled
 from tests.chaos.process import ENGINE_POINTS, SINK_POINTS
-from tests.chaos.world import GO, NoFault, World
+from tests.chaos.world import GO, Member, World, until
 
 
 @case("engine-killed")
 async def engine_killed(world: World, luck: Random) -> None:
     """kill -9 of the engine at a named point, and in half of the cases again while it recovers or soon after."""
     worker, sink = world.worker(), world.sink().start()
-    await world.feed()
+    await world.feed(world.story.events[:1_700], last=False)
     worker.start(at=_engine_point(world, luck))
     await died(worker)
+    await world.feed(world.story.events[1_700:])
     if luck.random() < 0.5:
         worker.log.rename(worker.log.with_suffix(".first"))
         worker.start(at=f"{luck.choice(('after-changelog', 'after-outputs', 'in-outputs'))}:{luck.randint(1, 3)}")
@@ -64,7 +65,7 @@ async def worker_sleeps(world: World, luck: Random) -> None:
     await heir.taken(2)
 
 
-@case("killed-after-commit")
+@case("killed-after-commit", count=6_000)
 async def killed_after_a_commit(world: World, luck: Random) -> None:
     """The engine dies when it has just committed, with batches in its lanes."""
     worker = world.worker()
@@ -72,6 +73,7 @@ async def killed_after_a_commit(world: World, luck: Random) -> None:
     await world.feed()
     worker.start(at=f"after-commit:{luck.randint(1, 2)}")
     await died(worker)
+    world.heal()
     worker.start()
 
 
@@ -80,9 +82,10 @@ async def sink_killed_after_a_commit(world: World, luck: Random) -> None:
     """The sink dies when it has just committed, with rows collected."""
     worker, sink = world.worker(), world.sink()
     worker.start()
-    sink.start(at="sink-after-commit:1")
+    sink.start(at=f"sink-after-commit:{luck.randint(1, 3)}")
     await world.feed(rate=1_500)
     await died(sink)
+    world.heal()
     sink.start()
 
 
@@ -102,6 +105,7 @@ async def killed_in_disorder(world: World, luck: Random) -> None:
     await feed_without_promises(world, events[half:])
     async with world.feeder() as feeder:
         await feeder.promise(world.story.until)
+    world.heal()
     worker.start()
 
 
@@ -117,10 +121,7 @@ async def killed_with_busy_users(world: World, luck: Random) -> None:
     worker.start()
 
 
-async def died(member: object) -> None:
-    await member.reached()  # type: ignore[attr-defined]
-    for _ in range(100):
-        if member.ended() is not None:  # type: ignore[attr-defined]
-            return
-        await asyncio.sleep(0.02)
-    raise NoFault("it came by its point and lives")
+async def died(member: Member) -> None:
+    """Until it has come by its point, and is gone."""
+    await member.reached()
+    await until(lambda: member.ended() is not None, "a process that killed itself is gone", member.text)

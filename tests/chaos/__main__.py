@@ -70,6 +70,8 @@ def _must_be_red(without: str, servers: Servers, first: int) -> bool:
             verdict = asyncio.run(play(case, seed, servers, without))
         except NoFault:
             continue
+        except AssertionError as error:  # it did not come to its end: a worker that finds nonsense refuses to start
+            verdict = Verdict(wrong=1, remarks=[" ".join(str(error).split())[-300:]])
         if not verdict.green:
             print(f"red, as it must be  {without:22} {case.name:24} seed {seed:4}  {verdict}", flush=True)
             print(f"       {verdict.remarks[0][:300]}", flush=True)

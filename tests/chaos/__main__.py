@@ -10,13 +10,14 @@ import time
 import traceback
 from random import Random
 
+from deploy.local import process
 from deploy.local.clickhouse import LocalClickHouse
 from deploy.local.kafka import LocalKafka
 from tests.chaos import cases_clickhouse, cases_groups, cases_input, cases_kill, cases_time  # noqa: F401  # they register
 from tests.chaos.cases import CASES, Case
 from tests.chaos.controls import CONTROLS, SEEDS
 from tests.chaos.verdict import Verdict
-from tests.chaos.world import NoFault, Servers, World
+from tests.chaos.world import SLOW, NoFault, Servers, World
 
 
 async def play(case: Case, seed: int, servers: Servers, without: str = "") -> Verdict:
@@ -29,6 +30,7 @@ async def play(case: Case, seed: int, servers: Servers, without: str = "") -> Ve
 
 def main() -> int:
     options = _options()
+    process.START_S *= SLOW
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the suite's own clients lose their broker too
     if options.list:
         for case in CASES.values():

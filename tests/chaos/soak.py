@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from random import Random
 
+from deploy.local import process
 from deploy.local.clickhouse import LocalClickHouse
 from deploy.local.kafka import LocalKafka
-from tests.chaos.world import GO, STOP, Member, Servers, World
+from tests.chaos.world import GO, SLOW, STOP, Member, Servers, World
 
 MEASURED = 20_000
 """Events by which the throughput is measured."""
@@ -160,6 +161,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, help="events a second; measured where it is not given")
     options = parser.parse_args()
+    process.START_S *= SLOW
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with LocalKafka(say=print) as kafka, LocalClickHouse(with_faults=True, say=print) as clickhouse:
         return not asyncio.run(soak(Servers(kafka, clickhouse), options.seed, options.minutes, options.rate))

@@ -45,6 +45,13 @@ bench: setup  ## ours against idiomatic Faust, then against every engine by a sm
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
 
+chaos: setup  ## the fault suite on real Kafka and ClickHouse: every case (SEEDS=20; CASE=name for one), then the negative controls
+	@$(BIN)/python -m tests.chaos $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CASE),--case $(CASE))
+	@$(if $(CASE),true,$(BIN)/python -m tests.chaos --controls)
+
+soak: setup  ## MINUTES=30 at half of the throughput measured first, with a fault every minute
+	@$(BIN)/python -m tests.chaos.soak $(if $(MINUTES),--minutes $(MINUTES))
+
 lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
@@ -57,4 +64,4 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate lock clean
+.PHONY: help setup demo test check format bench simulate chaos soak lock clean

@@ -24,6 +24,7 @@ from streams.delivery.decode_task import DecodeTask
 from streams.delivery.ledger import Ledger, Take
 from streams.delivery.task import Fenced, InputTruncated, Task
 from streams.graph import Graph, Stage
+from streams.health import Standing
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
 from streams.skew import Skew
 from streams.takeover import Key, Takeover, check_together
@@ -384,6 +385,20 @@ class Engine:
             done = self._ledger.committable(tp)
             if end >= 0:
                 yield tp.topic, tp.partition, end - (self._committed.get(tp, 0) if done is None else done)
+
+    def standing(self) -> Iterator[Standing]:
+        """By what the group has taken from us. A partition that waits for others which are behind has nothing to do."""
+        consumer = self._app.batch_consumer
+        for tp, lane in self._by_input.items():
+            end, _ = consumer.progress(tp)
+            at = consumer.committed_to(tp)
+            commit = self._committed.get(tp, 0) if at is None else at
+            yield tp.topic, tp.partition, commit, 0 if lane.is_held else max(0, end - commit)
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are taken, be they none."""
+        return self._open
 
     def entities(self, table: str) -> Iterator[tuple[bytes, bytes]]:
         """(key, bytes) of every entity of a table that is on this worker."""

@@ -82,6 +82,8 @@ class Lane:
         self._way = way
         self._inbox: dict[str, deque[Batch]] = {topic: deque() for topic in readings}
         self._taken = dict.fromkeys(readings, 0)  # records of each topic's first batch that are computed
+        self._durable = {topic: reading.end for topic, reading in readings.items()}
+        self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         self.slice = 100  # records computed in one go; adapts to what a record costs
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
@@ -104,6 +106,11 @@ class Lane:
     def waiting(self) -> int:
         """Batches that are not computed yet."""
         return sum(map(len, self._inbox.values()))
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all that waits here waits for partitions that are behind."""
+        return self._held
 
     def nudge(self) -> None:
         """Time has passed."""
@@ -147,7 +154,15 @@ class Lane:
         self.task.acknowledged(work)
         self.works += 1
         for topic, offset in (work.commit or {}).items():
-            self._way.durable(topic, offset)
+            self._tell(topic, offset)
+
+    def _tell(self, topic: str, offset: int) -> None:
+        """All before `offset` is durable, and so is what follows as far as it holds no records (a transaction's marker)."""
+        gaps = self._gaps.get(topic)
+        while gaps and gaps[0][0] <= offset:
+            offset = max(offset, gaps.popleft()[1])
+        self._durable[topic] = max(offset, self._durable.get(topic, offset))
+        self._way.durable(topic, offset)
 
     def _begin(self, work: Work) -> None:
         self._doing = asyncio.create_task(self.do(work), name=self.name)
@@ -217,6 +232,11 @@ class Lane:
         reading = self.readings[batch.topic]
         reading.end = batch.end
         reading.waiting -= 1
+        last = batch.records[-1].offset + 1 if batch.records else batch.begin
+        if last < batch.end:
+            self._gaps[batch.topic].append((last, batch.end))
+            if last <= self._durable[batch.topic]:  # else when the records before it are
+                self._tell(batch.topic, self._durable[batch.topic])
         return reading.waiting == 0 and batch.end >= batch.highwater
 
     def _adapt(self, records: int, seconds: float, most: float) -> None:

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "streams.batch")
 """Libraries that tell of every step, and our subclasses of theirs: only what may need attention is passed on."""
+
+
+class Lossy:
+    """A stream that costs a line where it cannot be written: a full disk, or a reader that is gone, ends no worker."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def say(text: object) -> None:
+    """One line to stderr, for people."""
+    with suppress(OSError):
+        print(f"journeys: {text}", file=sys.stderr, flush=True)
 
 
 def configure(kind: str, level: str) -> None:
@@ -28,7 +51,7 @@ def configure(kind: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer] if kind == "json" else [*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(Lossy(sys.stderr)),  # type: ignore[arg-type]  # all that it asks for
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -7,10 +7,15 @@ what tasks and logics counted, so that counting costs the hot path one dictionar
 from __future__ import annotations
 
 from collections import Counter as Counted
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from socketserver import ThreadingMixIn
+from threading import Thread
 from typing import Any, Literal, NamedTuple, get_args
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
+
+from streams.health import Health
 
 Name = Literal[
     "journeys_records_total",
@@ -103,17 +108,35 @@ OUTCOMES = frozenset({"read", "ok", "duplicate", "repeated", "heartbeat", "clock
 
 
 class Metrics:
-    """One registry. `port` 0 tells nobody."""
+    """One registry, and whether the worker lives and is ready. `port` 0 tells nobody."""
 
     def __init__(self, port: int = 0, address: str = "") -> None:
+        self.health = Health()
         self.registry = CollectorRegistry()
         self._figures: dict[str, Any] = {name: self._make(name, about) for name, about in ABOUT.items()}
         self._server: Any = None
         if port:
             try:
-                self._server, _ = start_http_server(port, address or "0.0.0.0", self.registry)
+                self._server = make_server(address or "0.0.0.0", port, self._door(), _Server, _Silent)
             except OSError as error:
                 raise OSError(f"metrics_port {port} cannot be used ({error.strerror}); write another, or 0") from None
+            Thread(target=self._server.serve_forever, name="metrics", daemon=True).start()
+
+    def _door(self) -> Callable[[Any, Any], Iterable[bytes]]:
+        """/livez, /readyz, and the figures at every other path."""
+        figures = make_wsgi_app(self.registry)
+        asked = {"/livez": self.health.why_not_alive, "/readyz": self.health.why_not_ready}
+
+        def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+            ask = asked.get(environ["PATH_INFO"])
+            if ask is None:
+                found: Iterable[bytes] = figures(environ, start)
+                return found
+            why = ask()
+            start("503 Service Unavailable" if why else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"{why or 'ok'}\n".encode()]
+
+        return answer
 
     def _make(self, name: Name, about: About) -> Any:
         kind = Counter if name.endswith("_total") else Gauge
@@ -146,6 +169,20 @@ class Metrics:
     def close(self) -> None:
         if self._server is not None:
             self._server.shutdown()
+            self._server.server_close()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A slow reader keeps nobody waiting, nor the end of the process."""
+
+    daemon_threads = True
+
+
+class _Silent(WSGIRequestHandler):
+    """Probes come every few seconds: not a line each."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
 
 
 class Growing:

@@ -27,6 +27,7 @@ from streams.delivery.dead import TOPIC as DEAD_LETTERS
 from streams.delivery.dead import dead_letter
 from streams.delivery.ledger import Ledger, Take
 from streams.graph import identity
+from streams.health import Standing
 from streams.sink_assignment import LARGEST, Assignment, Read, Tools
 
 log = structlog.get_logger("journeys.sink")
@@ -210,6 +211,25 @@ class Sink:
             done = self._ledger.committable(tp)
             if end >= 0:
                 yield tp.topic, tp.partition, end - (self._committed.get(tp, 0) if done is None else done)
+
+    def standing(self) -> Iterator[Standing]:
+        """By what the group has taken from us."""
+        consumer = self._app.batch_consumer
+        for tp in self._mine:
+            end, _ = consumer.progress(tp)
+            at = consumer.committed_to(tp)
+            commit = self._committed.get(tp, 0) if at is None else at
+            yield tp.topic, tp.partition, commit, max(0, end - commit)
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are taken, be they none."""
+        return self._assignment is not None
+
+    @property
+    def waits(self) -> str:
+        """What it waits for, while every write fails; a write that neither fails nor succeeds is a hang."""
+        return "" if self._assignment is None else self._assignment.waits
 
     def _watched(self, coroutine: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(coroutine)

@@ -85,9 +85,11 @@ def writer_of(settings: Settings) -> Writer:
 
 
 async def watch_sink(sink: Sink, metrics: Metrics) -> None:
-    """Figures, once a second, until cancelled."""
+    """Figures and health, once a second, until cancelled. Raises Stalled, which ends the process."""
     while True:
         collect(sink, metrics)
+        metrics.health.look(sink.standing(), sink.ready, sink.waits)
+        metrics.health.must_live()
         await asyncio.sleep(1.0)
 
 

@@ -38,6 +38,12 @@ MOST = 20_000
 """Records of all partitions that wait to be read. As many rows may be collected and as many be on their way: with the
 2 KB that a row and its record take, 120 MB in all."""
 
+MOST_BYTES = 64 * 1024 * 1024
+"""... and of their values, for records that are larger; batches of every partition may come on top (`fetch.BATCH_BYTES`)."""
+
+FAILING_S = 120.0
+"""A write that fails is tried again within half a minute, and fails again within a minute more: after that it hangs."""
+
 LARGEST, SMALLEST = 4_000, 100
 """Records of one batch: below the smallest, handing it over costs more than reading it."""
 
@@ -78,11 +84,12 @@ class Assignment:
         self._core: SinkCore[Record] = SinkCore(BOUNDS, tools.topics)
         self._writing = Writing(tools.connect, self._told)
         self._batches: Counter[TP] = Counter()
-        self._records = 0
+        self._records = self._bytes = 0
         self._inbox: deque[Batch] = deque()
         self._wake = asyncio.Event()
         self._open = True
         self._away_since: float | None = None
+        self._failed_at = 0.0
 
     # --- batches come ------------------------------------------------------------------------------------------------
 
@@ -97,18 +104,27 @@ class Assignment:
         """Rows collected and not on their way yet."""
         return self._core.rows
 
+    @property
+    def waits(self) -> str:
+        """Empty while writes succeed. The longest pause and the client's patience together are shorter than this."""
+        tried = self._away_since is not None and time.monotonic() - self._failed_at < FAILING_S
+        return "ClickHouse does not take what is written" if tried else ""
+
     def held(self, tp: TP) -> bool:
-        return not self._open or self._batches[tp] >= WAITING or self._records >= MOST or self._core.full()
+        full = self._records >= MOST or self._bytes >= MOST_BYTES or self._core.full()
+        return not self._open or self._batches[tp] >= WAITING or full
 
     def fetched(self, batch: Batch) -> None:
         """It is on its way: `put` or `leave` follows."""
         self._batches[TP(batch.topic, batch.partition)] += 1
         self._records += len(batch.records)
+        self._bytes += batch.weight
 
     def leave(self, batch: Batch) -> None:
         """It waits no more."""
         self._batches[TP(batch.topic, batch.partition)] -= 1
         self._records -= len(batch.records)
+        self._bytes -= batch.weight
 
     def put(self, batch: Batch) -> None:
         self._inbox.append(batch)
@@ -217,7 +233,8 @@ class Assignment:
         self._tools.counts["failure", type(problem).__name__] += 1
         if isinstance(problem, BadData):
             return
-        self._away_since = self._away_since or time.monotonic()
+        self._failed_at = time.monotonic()
+        self._away_since = self._away_since or self._failed_at
         if attempt in (0, 3) or attempt % 20 == 0:
             log.warning("write_failed", reason=str(problem), attempt=attempt)
 

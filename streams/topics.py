@@ -28,10 +28,15 @@ HOUR = 3_600_000
 _LARGE = {"max.message.bytes": str(MOST_BYTES + 65_536)}
 """A state with all beside it may be large, and a dead letter is larger than the record that it holds."""
 
+_BROKERS_CLOCK = {"message.timestamp.type": "LogAppendTime"}
+"""What was published later must have a later time, whichever worker published it and whatever its clock says: readers,
+ClickHouse among them, take the latest of a key."""
+
 _CHANGELOG = {
     "cleanup.policy": "compact",
     # A worker that lost its partition unnoticed may write until it notices; its claim must still be there to be seen.
     "min.compaction.lag.ms": str(HOUR),
+    **_BROKERS_CLOCK,  # the lag is counted from it: by the clock of a slow worker it would be over at once
     **_LARGE,
 }
 
@@ -64,7 +69,7 @@ def plan(settings: Settings, with_sources: int = 0) -> list[TopicPlan]:
     ]
     for name in PUBLISHED:
         compact = {"cleanup.policy": "compact", **_LARGE}
-        ours.append(TopicPlan(p + name, n, compact if name.startswith("state.") else kept))
+        ours.append(TopicPlan(p + name, n, _BROKERS_CLOCK | (compact if name.startswith("state.") else kept)))
     sources = [TopicPlan(source.topic, with_sources, ours=with_sources > 0) for source in settings.sources]
     return ours + sources
 

@@ -24,10 +24,12 @@ OF_PARTITIONS: tuple[Name, ...] = (
 
 
 async def watch(engine: Engine, metrics: Metrics) -> None:
-    """Until cancelled."""
+    """Until cancelled. Raises Stalled, which ends the process."""
     growing = Growing()
     while True:
         collect(engine, metrics, growing)
+        metrics.health.look(engine.standing(), engine.ready)
+        metrics.health.must_live()
         await asyncio.sleep(EVERY_S)
 
 

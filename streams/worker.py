@@ -10,10 +10,10 @@ import asyncio
 import gc
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from streams.app import engine_app
 from streams.batch.app import BatchApp
 from streams.batch.topic_ids import describe_topics
 from streams.connection import reach_kafka
-from streams.log import configure
+from streams.log import configure, say
 from streams.metrics import Metrics
 from streams.settings import Settings, SettingsError, load_settings
 from streams.topics import TopicPlan, TopicsError, apply, check, plan
@@ -42,6 +42,10 @@ OK, FAILED, WRONG_SETTINGS, WRONG_TOPICS, NO_ANSWER = 0, 1, 2, 3, 4
 
 STOP_S = 10.0
 """A worker that failed and has not ended after this is ended."""
+
+LEAVE_S = 15.0
+"""A worker that was told to end and has not after this is ended: the drain takes at most five, and the group and its
+offsets answer at once or not at all. What was not committed is read again by the next owner."""
 
 GENERATION_0 = 200_000
 """Objects allocated between two looks of the garbage collector, each some 20 ms. With its own 700 it takes a fifth of all
@@ -89,7 +93,7 @@ def _guarded(role: Callable[[Settings], int], path: Path | None) -> int:
 
 
 def _say(problem: object, code: int) -> int:
-    print(f"journeys: {problem}", file=sys.stderr, flush=True)
+    say(problem)
     return code
 
 
@@ -126,7 +130,7 @@ def _sink(settings: Settings) -> int:
 
 async def _checked(settings: Settings) -> None:
     """Wait for Kafka as long as it takes; then the topics must fit."""
-    client = await reach_kafka(settings, lambda text: print(f"journeys: {text}", file=sys.stderr, flush=True))
+    client = await reach_kafka(settings, say)
     try:
         planned = plan(settings)
         check(planned, await describe_topics(client, [topic.name for topic in planned]))
@@ -144,7 +148,8 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     asyncio.set_event_loop(loop)
     worker = Worker(app, loop=loop, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on terminals and into files alike
-    app.on_failure = _end_soon
+    app.on_failure = partial(_end_within, STOP_S, "it failed")
+    app.on_leaving = partial(_end_within, LEAVE_S, "it was told to end")
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
@@ -155,9 +160,14 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     return code if reason is None else _say(f"{type(reason).__name__}: {reason}", FAILED)
 
 
-def _end_soon() -> None:
-    """After a failure everything is stopped in order; should that hang, the process ends all the same."""
-    timer = threading.Timer(STOP_S, os._exit, (FAILED,))
+def _end_within(seconds: float, why: str) -> None:
+    """Everything is stopped in order; should that hang, the process ends all the same."""
+
+    def end() -> None:
+        _say(f"{why}, and did not end within {seconds:.0f} s: something does not answer", FAILED)
+        os._exit(FAILED)
+
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from deploy.local.process import LocalService, ServiceError
+from deploy.local.clickhouse_faults import FaultDoor
+from deploy.local.process import LocalService, Say, ServiceError, free_port, quiet
 
 PLAIN_PORT, TLS_PORT = 8123, 8443
 """Where ClickHouse listens for HTTP when nobody says otherwise."""
@@ -39,9 +40,25 @@ class ClickHouseAddress(NamedTuple):
 
 
 class LocalClickHouse(LocalService):
-    """`with LocalClickHouse() as clickhouse: client = clickhouse_connect.get_client(**clickhouse.options)`."""
+    """`with LocalClickHouse() as clickhouse: client = clickhouse_connect.get_client(**clickhouse.options)`.
+
+    `with_faults`: it can be made to fail, through `faults`.
+    """
 
     name = "the local ClickHouse"
+
+    def __init__(
+        self, data: Path | None = None, *, port: int | None = None, with_faults: bool = False, say: Say = quiet
+    ) -> None:
+        super().__init__(data, port=port, say=say)
+        self._faults_port = free_port() if with_faults else None
+
+    @property
+    def faults(self) -> FaultDoor:
+        """The door through which it is made to fail."""
+        if self._faults_port is None:
+            raise ServiceError(f"{self.name} was started without faults: say with_faults=True")
+        return FaultDoor(self.host, self._faults_port)
 
     @property
     def url(self) -> str:
@@ -59,7 +76,9 @@ class LocalClickHouse(LocalService):
 
     def _command(self) -> Sequence[str]:
         # -P: whatever folder we are called from, its files are no modules of ours.
-        return [sys.executable, "-P", "-m", "deploy.local.clickhouse_server", str(self.folder / "data"), str(self.port)]
+        ports = [self.port] if self._faults_port is None else [self.port, self._faults_port]
+        server = [sys.executable, "-P", "-m", "deploy.local.clickhouse_server"]
+        return [*server, str(self.folder / "data"), *map(str, ports)]
 
     def _environment(self) -> Mapping[str, str]:
         ours = str(Path(__file__).parents[2])

@@ -6,6 +6,7 @@ neither a setting nor a database chosen by one request is ever seen by the next.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +16,6 @@ import chdb
 
 from deploy.local import statement
 from deploy.local.statement import Insert
-
-APPEND_BYTES = 1 << 20
-"""An INSERT's data goes to the engine in pieces of this size."""
 
 
 class Call(NamedTuple):
@@ -93,15 +91,13 @@ class Engine:
         return Answer(result.bytes(), statement.output_format(call.text, call.format) if answers else None, summary)
 
     def _insert(self, connection: Any, insert: Insert) -> Answer:
-        inserting = connection.send_insert(insert.sql, insert.format)
-        try:
-            for start in range(0, len(insert.data), APPEND_BYTES):
-                inserting.append(insert.data[start : start + APPEND_BYTES])
-            done = inserting.finish()
-        except BaseException:
-            inserting.cancel()
-            raise
-        rows, size = done.rows_written, done.bytes_written
+        """Through a file: chDB's own way for data that comes in pieces (`send_insert`) says that all is stored where a
+        constraint, or the limit of partitions, refused it after parsing."""
+        with tempfile.NamedTemporaryFile(prefix="journeys-insert-") as data:
+            data.write(insert.data)
+            data.flush()
+            done = connection.query(statement.insert_from_file(insert, data.name))
+        rows, size = done.rows_written(), done.bytes_written()
         return Answer(b"", None, _summary(rows, size, rows, size, rows))
 
     def _refusal(self, raw: str) -> Refused:

@@ -1,14 +1,13 @@
 """ClickHouse's HTTP interface over the engine in this process, so that its ordinary clients cannot tell the difference.
 
-    python -m deploy.local.clickhouse_server FOLDER PORT
+    python -m deploy.local.clickhouse_server FOLDER PORT [PORT_OF_FAULTS]
 
 Faithful where clickhouse-connect, Grafana and curl look: text in URL, form or body; settings and bound parameters in
 the URL; INSERT in any format, plain or lz4, zstd, gzip, deflate; the same headers, error codes and words. An answer is
 complete before its first byte is sent, so an error always comes as a status and never in the middle of a result.
 Not here: users and grants (anybody is in), sessions and temporary tables, TLS, query_log, external tables, native TCP.
 
-`make_app(engine, middlewares)` is the seam for faults: an aiohttp middleware sees each request before it is applied and
-each answer after, and can delay, refuse or drop either.
+With a third argument there is a door for faults as well, see clickhouse_faults.py.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from aiohttp.typedefs import Middleware
 
 from deploy.local import statement
 from deploy.local.clickhouse_engine import Answer, Call, Engine, Refused
+from deploy.local.clickhouse_faults import Faults
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -178,12 +178,27 @@ def _refused(code: int, message: str, name: str) -> Refused:
     return Refused(code, f"Code: {code}. DB::Exception: {message}. ({name})")
 
 
-async def serve(folder: Path, port: int) -> None:
+async def _head(request: web.Request) -> bytes:
+    """What a statement says, and the beginning of its data where it brings some."""
+    body = await request.read()
+    try:
+        return request.query.get("query", "").encode() + _decompress(body, request.headers.get("Content-Encoding", ""))
+    except Refused:
+        return body
+
+
+async def serve(folder: Path, port: int, faults_port: int | None = None) -> None:
     """Open the engine and serve until SIGTERM."""
     engine = Engine(folder)
+    faults = None if faults_port is None else Faults(_head)
+    app = make_app(engine, [faults.middleware()] if faults else [])
     # The statement's own data comes compressed in ways aiohttp does not know; all of them are ours to undo.
-    runner = web.AppRunner(make_app(engine), access_log=None, auto_decompress=False, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=2.0)
     await runner.setup()
+    if faults is not None:
+        door = web.AppRunner(faults.door(), access_log=None)
+        await door.setup()
+        await web.TCPSite(door, HOST, faults_port).start()
     await web.TCPSite(runner, HOST, port).start()
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
@@ -193,4 +208,4 @@ async def serve(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), *map(int, sys.argv[2:4])))

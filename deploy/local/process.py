@@ -164,6 +164,13 @@ class LocalService:
         return self.folder / "server.log"
 
     @property
+    def pid(self) -> int:
+        """Of the guard; the server is its only child."""
+        if self._guarded is None:
+            raise ServiceError(f"{self.name} does not run: call start() first")
+        return self._guarded.pid
+
+    @property
     def running(self) -> bool:
         return self._guarded is not None and self._guarded.ended() is None
 

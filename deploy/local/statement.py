@@ -74,7 +74,7 @@ _SPACE = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _NAME = r"(?:`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\"|\w+)"
 _INSERT_WITH_DATA = re.compile(
     rf"{_SPACE}(?P<sql>INSERT\s+INTO\s+(?:TABLE\s+)?(?:FUNCTION\s+\w+\s*\([^\n]*?\)|{_NAME}(?:\s*\.\s*{_NAME})?)"
-    r"\s*(?:\((?:[^()`\"]|`[^`]*`|\"[^\"]*\")*\))?\s*(?:SETTINGS\s[^\n]*?)?)"
+    r"\s*(?:\((?:[^()`\"]|`[^`]*`|\"[^\"]*\")*\))?)\s*(?P<settings>SETTINGS\s[^\n]*?)?"
     r"\s*\bFORMAT\s+(?P<format>\w+)[ \t]*(?:;?[ \t]*\r?\n|;?\s*$)".encode(),
     re.IGNORECASE | re.DOTALL,
 )
@@ -89,9 +89,10 @@ _CODE = re.compile(r"Code: (\d+)\. ")
 
 
 class Insert(NamedTuple):
-    """An INSERT that brings its data: `sql` without its FORMAT clause, and the data in that format."""
+    """An INSERT that brings its data: `sql` up to its columns, its SETTINGS clause or "", and the data in `format`."""
 
     sql: str
+    settings: str
     format: str
     data: memoryview
 
@@ -101,7 +102,15 @@ def split_insert(text: bytes) -> Insert | None:
     found = _INSERT_WITH_DATA.match(text[:_LOOK_FOR_INSERT])
     if found is None:
         return None
-    return Insert(found["sql"].decode().rstrip(), found["format"].decode(), memoryview(text)[found.end() :])
+    settings = (found["settings"] or b"").decode().strip()
+    return Insert(found["sql"].decode().rstrip(), settings, found["format"].decode(), memoryview(text)[found.end() :])
+
+
+def insert_from_file(insert: Insert, path: str) -> str:
+    """The same INSERT with its data in a file."""
+    return (
+        f"{insert.sql} FROM INFILE {quoted(path, chr(39))} COMPRESSION 'none' {insert.settings} FORMAT {insert.format}"
+    )
 
 
 def second_statement(text: bytes) -> bool:

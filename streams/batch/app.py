@@ -36,6 +36,7 @@ class BatchApp(faust.App):  # type: ignore[misc]
     owner: Owner | None = None
     failure: BaseException | None = None
     on_failure: Callable[[], None] | None = None
+    on_leaving: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, TableManager=BatchTableManager, **{**REQUIRED, **options})
@@ -64,6 +65,8 @@ class BatchApp(faust.App):  # type: ignore[misc]
 
     async def on_stop(self) -> None:
         """Called at SIGTERM while everything still runs: end what was begun and commit it, then stop."""
+        if self.on_leaving is not None:
+            self.on_leaving()
         consumer = self.batch_consumer if self._consumer is not None else None
         if self.owner is not None and consumer is not None and self.failure is None and not self.crashed:
             await self.owner.give_up(frozenset())

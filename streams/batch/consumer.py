@@ -4,8 +4,9 @@ What is overridden and why: `_getmany` (one pseudo-record a partition batch; par
 the fetch, because Faust's `pause_partitions` loses what was fetched), `_to_message` (of such a record), `ack`,
 `_filter_tps_with_pending_acks` and `_new_offset` (commits follow the owner's ledger; an agent that raises or is
 cancelled acks all the same), `_add_gap` (offsets between batches are no gap), `perform_seek` (to where the next batch
-begins, not to the commit), `on_partitions_revoked` (what was begun is ended and committed first), and in the thread
-`_create_worker_consumer` (the fetch wait of 1500 ms is hard-coded).
+begins, not to the commit), `_commit` (what the group really took is remembered), `on_partitions_revoked` (what was
+begun is ended and committed first), and in the thread `_create_worker_consumer` (the fetch wait of 1500 ms is
+hard-coded, and aborted transactions would be read).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._isolation_level = "read_committed"  # what a sender took back never happened
         return consumer
 
     async def batches(self, wanted: set[TP], limit: int, timeout: float) -> list[Batch]:
@@ -100,6 +102,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = Forgetful()
+        self._taken: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -180,6 +183,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         owner = self.app.owner
         return owner.committable().get(tp) if owner is not None else None
 
+    def committed_to(self, tp: TP) -> int | None:
+        """What the group coordinator has last taken from us for this partition."""
+        return self._taken.get(tp)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        done: bool = await super()._commit(offsets)
+        if done:  # Faust notes them as committed in either case
+            self._taken.update(offsets)
+        return done
+
     async def commit_now(self) -> None:
         """Commit what is durable at this moment, even where another commit is under way."""
         if not await self.commit():
@@ -191,4 +204,5 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self.app.owner.give_up(revoked)
             await self.commit_now()
             self.app.owner.gave_up()
+        self._taken.clear()
         await super().on_partitions_revoked(revoked)

@@ -16,6 +16,13 @@ from aiokafka.consumer.fetcher import FetchResult
 
 from streams.delivery.contracts import Record
 
+BATCH_BYTES = 4 * 1024 * 1024
+"""Of keys and values in one batch, about: two of them wait per partition, whatever a source's records weigh and however
+well they were packed."""
+
+FEW, MANY = 16, 256
+"""Records taken between two looks at what they weigh: at first, and when they are small."""
+
 
 class Batch(NamedTuple):
     """Records of one partition, in offset order. `end` may be beyond the last record: offsets are not all records.
@@ -23,6 +30,7 @@ class Batch(NamedTuple):
     begin, end  offsets [begin, end): what came before ended at `begin`, what follows begins at `end`
     highwater   the end of the topic when this was fetched
     generation  of the consumer group at that time
+    weight      bytes of the records' values
     """
 
     topic: str
@@ -32,6 +40,7 @@ class Batch(NamedTuple):
     highwater: int
     generation: int
     records: list[Any]
+    weight: int = 0
 
 
 def as_record(tp: Any, record: Any) -> Record:
@@ -78,9 +87,24 @@ def _take(found: FetchResult, tp: Any, limit: int, generation: int, make: Callab
     state = found._assignment.state_value(tp)
     begin = state.position
     found._partition_records._consumer_record = make  # shadows the method: building its dataclass costs 2 µs a record
-    records = found.getall(limit)
+    records: list[Any] = found.getall(min(FEW, limit))
+    weight, left = _weight(records), limit - len(records)
+    while left > 0 and weight < BATCH_BYTES and found.has_more():
+        fit = (BATCH_BYTES - weight) * len(records) // max(weight, 1)
+        more = found.getall(max(1, min(fit, MANY, left)))
+        records += more
+        weight += _weight(more)
+        left -= len(more) or 1
     end = state.position
-    return Batch(tp.topic, tp.partition, begin, end, state.highwater, generation, records) if end > begin else None
+    return (
+        Batch(tp.topic, tp.partition, begin, end, state.highwater, generation, records, weight) if end > begin else None
+    )
+
+
+def _weight(records: list[Any]) -> int:
+    """Bytes of the values of Records, or of the values of changes."""
+    values = (record.value for record in records) if records and type(records[0]) is Record else (v for _, v in records)
+    return sum(len(value) for value in values if value is not None)
 
 
 async def wait_for_batches(

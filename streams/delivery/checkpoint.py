@@ -69,7 +69,7 @@ class Checkpoint:
             return False
         if self._begun_at is None:
             self._begun_at = now
-        waited = now - self._begun_at
+        waited = abs(now - self._begun_at)  # a clock that is set back must not put it off
         due = waited >= self._every or self._count >= self._events
         return (self._moved and due) or waited >= self._refresh
 

@@ -65,7 +65,7 @@ class SourceClock:
         if not caught_up or not self._settings.wall or self._lag >= self._settings.live_within:
             self._quiet_since = None
             return False
-        if self._quiet_since is None:
+        if self._quiet_since is None or now < self._ticked:  # in the second case the wall's clock was set back
             self._quiet_since = self._ticked = now
             return False
         return self._advance(now)

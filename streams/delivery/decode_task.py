@@ -132,7 +132,7 @@ class DecodeTask:
 
     def _due_heartbeats(self, now: int, caught_up: bool) -> list[Output]:
         every = self._heartbeat_every // 10 if caught_up else self._heartbeat_every
-        if self.watermark in (self._told, NOTHING_YET) or now - self._told_at < every:
+        if self.watermark in (self._told, NOTHING_YET) or abs(now - self._told_at) < every:
             return []
         self._told, self._told_at = self.watermark, now
         return self._stamp.heartbeats(self._heartbeats, self._offset, self.watermark)

@@ -400,7 +400,7 @@ class Task(Generic[E]):
         if self._announced in (self._told, NOTHING_YET) or not self._settings.heartbeats:
             return False
         every = self._settings.heartbeat_every
-        return now - self._told_at >= (every // 10 if caught_up else every)
+        return abs(now - self._told_at) >= (every // 10 if caught_up else every)  # abs: clocks are set back
 
     # --- what the shell reports --------------------------------------------------------------------------------------
 

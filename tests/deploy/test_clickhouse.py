@@ -341,3 +341,18 @@ def test_a_wrong_address_says_what_to_write(address: str) -> None:
 def test_an_address_without_a_clickhouse_is_explained(kafka: str) -> None:
     assert "refused" in (why_no_clickhouse(f"127.0.0.1:{free_port()}") or "")
     assert why_no_clickhouse(kafka, 2.0) is not None
+
+
+def test_an_insert_that_is_refused_after_it_was_read_is_not_acknowledged(client: Client) -> None:
+    client.command("ALTER TABLE facts ADD CONSTRAINT low CHECK seq < 3")
+    with pytest.raises(DatabaseError) as caught:
+        insert(client, many(5))
+    assert caught.value.code == 469
+    client.command("CREATE TABLE daily (d Date, n UInt32) ENGINE = MergeTree PARTITION BY d ORDER BY n")
+    with pytest.raises(DatabaseError) as caught:
+        client.insert(
+            "daily", [[d, 1] for d in range(101)], column_names=["d", "n"], column_type_names=["Date", "UInt32"]
+        )
+    assert caught.value.code == 252
+    assert client.command("SELECT count() FROM facts") == 0
+    assert client.command("SELECT count() FROM daily") == 0

@@ -19,7 +19,7 @@ from deploy.local import statement
         (b"-- why\nINSERT INTO `odd ( name`.`t` FORMAT CSV\n1", "INSERT INTO `odd ( name`.`t`", "CSV", b"1"),
         (
             b"INSERT INTO t (a) SETTINGS async_insert=0 FORMAT CSV\n1",
-            "INSERT INTO t (a) SETTINGS async_insert=0",
+            "INSERT INTO t (a)",
             "CSV",
             b"1",
         ),
@@ -30,6 +30,13 @@ def test_an_insert_is_split_from_its_data(text: bytes, sql: str, name: str, data
     found = statement.split_insert(text)
     assert found is not None
     assert (found.sql, found.format, bytes(found.data)) == (sql, name, data)
+
+
+def test_its_data_may_be_in_a_file_and_its_settings_stay() -> None:
+    found = statement.split_insert(b"INSERT INTO t (a) SETTINGS async_insert=0 FORMAT CSV\n1")
+    assert found is not None
+    told = statement.insert_from_file(found, "/a 'b'")
+    assert told == r"INSERT INTO t (a) FROM INFILE '/a \'b\'' COMPRESSION 'none' SETTINGS async_insert=0 FORMAT CSV"
 
 
 @pytest.mark.parametrize(

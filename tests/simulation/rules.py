@@ -196,6 +196,7 @@ OFF: dict[str, Rules] = {
     "outputs_before_state": replace(ALL, state_before_outputs=False),
     "next_batch_before_acknowledgement": replace(ALL, one_batch_at_a_time=False),
     "torn_groups": replace(ALL, whole_groups=False),
+    "another_id_each_time": replace(ALL, same_id_each_time=False),
     "claim_without_looking": replace(ALL, exclusive_claim=False),
     "no_applied_offset": replace(ALL, task=NoAppliedOffset),
     "no_origin_highwater": replace(ALL, task=NoOriginHighwater),

@@ -60,6 +60,10 @@ class Schedule:
             self._rebalance()
         elif dice < 0.18:
             self._compact()
+        elif dice < 0.185:
+            self._set_back()
+        elif dice < 0.19:
+            self._jump(self.random.choice(self.workers))
         else:
             self._work()
 
@@ -69,7 +73,28 @@ class Schedule:
         del self.feed[:count]
 
     def _put(self, topic: str, partition: int, key: bytes, value: bytes) -> None:
-        self.kafka.log(topic, partition).put(self.now, key, value, ())
+        log = self.kafka.log(topic, partition)
+        log.put(self.now, key, value, ())
+        if self.random.random() < 0.05:
+            self.happened["gap"] += 1
+            log.end += self.random.randint(1, 3)  # a transaction's marker, records that were compacted
+
+    def _set_back(self) -> None:
+        """All workers end, somebody resets the offsets of the group, and others begin."""
+        where, offset = self.random.choice([*self.kafka.committed.items(), (("raw", 0), 0)])
+        if not offset:
+            return
+        self.happened["offsets set back"] += 1
+        self.kafka.committed[where] = self.random.randrange(offset)
+        self.workers = [Worker() for _ in self.workers]
+        self._rebalance()
+
+    def _jump(self, worker: Worker) -> None:
+        """A worker's clock is wrong from now on, by up to twenty days either way."""
+        self.happened["clock jump"] += 1
+        skew = self.random.randint(-20 * 86_400_000, 20 * 86_400_000)
+        for lane in worker.lanes.values():
+            lane.skew = skew
 
     def _kill(self, worker: Worker) -> None:
         self.happened["crash"] += 1
@@ -215,9 +240,9 @@ class Schedule:
     def _check_commits(self) -> None:
         for kind, partition in ENGINE:
             for topic in INPUTS[kind]:
-                end = self.kafka.log(topic, partition).end
+                entries, end = self.kafka.log(topic, partition).entries, self.kafka.log(topic, partition).end
                 committed = self.kafka.committed.get((topic, partition), 0)
-                if committed != end:
+                if not (entries[-1].offset < committed <= end if entries else committed == 0):
                     raise Wrong(f"{topic}/{partition}: committed {committed} of {end}")
 
 

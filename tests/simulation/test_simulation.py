@@ -60,5 +60,8 @@ def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:
         "fenced",
         "stale commit",
         "resent",
+        "gap",
+        "offsets set back",
+        "clock jump",
     ):
         assert seen.get(what, 0) >= 10, (what, seen)

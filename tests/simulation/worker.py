@@ -47,6 +47,7 @@ class Rules:
     one_batch_at_a_time: bool = True
     whole_groups: bool = True
     exclusive_claim: bool = True
+    same_id_each_time: bool = True
 
 
 class Lane:
@@ -57,6 +58,8 @@ class Lane:
         self.play = play
         self.generation = kafka.generation
         self.now = 0
+        self.skew = 0
+        """How wrong the worker's clock is, ms. Kafka's own time is that of the broker."""
         self.ready = False
         self.queue: deque[Work] = deque()
         self.next: dict[str, int] = {}
@@ -81,11 +84,11 @@ class Lane:
         """Take a batch of at most `limit` records, or let time pass; whether there was anything to do."""
         if not self.ready or len(self.queue) >= 2:
             return False
-        waiting = [topic for topic in self.next if self.next[topic] < self._log(topic).end]
+        waiting = [topic for topic in self.next if self._log(topic).read(self.next[topic], 1)]
         if waiting:
             self.queue.append(self._process(self.random.choice(waiting), limit))
             return True
-        work = self.task.tick(self.now, *self._quiet())
+        work = self.task.tick(self.now + self.skew, *self._quiet())
         if work is not None:
             self.queue.append(work)
         return work is not None
@@ -98,7 +101,9 @@ class Lane:
         log = self._log(topic)
         records: list[Record] = log.read(self.next[topic], limit)
         self.next[topic] = records[-1].offset + 1
-        work: Work = self.task.process(topic, records, self.now, self.next[topic] == log.end)
+        if not log.read(self.next[topic], 1):
+            self.next[topic] = log.end  # what follows holds no records
+        work: Work = self.task.process(topic, records, self.now + self.skew, self.next[topic] == log.end)
         if not self.rules.commit_after_checkpoint:
             self.kafka.commit(self.generation, self.partition, self.next)
         return work
@@ -170,6 +175,8 @@ class Lane:
         while outputs:
             count = self.random.randint(1, 4)
             for output in outputs[:count]:
+                if not self.rules.same_id_each_time and output.topic.startswith("transitions"):
+                    output = output._replace(value=(output.value or b"") + b"#%d" % self.random.randrange(10**9))
                 self.kafka.produce(self.now, output)
             outputs = outputs[count:]
             yield
@@ -181,7 +188,7 @@ class Lane:
         while self.queue:
             next(self.io)
         if self.kind != "decode":
-            for _ in self.do(self.task.drain(self.now)):
+            for _ in self.do(self.task.drain(self.now + self.skew)):
                 pass
 
     def renew(self) -> None:

@@ -118,6 +118,42 @@ def test_offsets_without_records_are_read_past() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_what_holds_no_records_behind_the_last_one_is_committed_too(late: bool) -> None:
+    """Found by the fault suite: behind a transaction's marker the lag stayed at one for ever."""
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([event(1, 1)], beyond=0 if late else 3)
+        if late:  # all before it is durable when it comes
+            await stage.until(lambda: stage.committed == {"direct": 1})
+            stage.put([], beyond=3)
+        await stage.until(lambda: stage.committed == {"direct": 4})
+        stage.put([event(1, 2)])
+        await stage.until(lambda: stage.committed == {"direct": 5})
+
+    asyncio.run(scenario())
+
+
+def test_nothing_behind_a_record_is_committed_before_it_is_durable() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        stage = await Stage(sender).start()
+        sender.gate = asyncio.Event()
+        stage.put([event(1, 1)], beyond=3)
+        stage.put([], beyond=2)
+        for _ in range(100):
+            stage.now += 10
+            stage.lane.nudge()
+            await asyncio.sleep(0.001)
+        assert stage.lane.readings["direct"].end == 6
+        assert stage.committed == {}
+        sender.gate.set()
+        await stage.until(lambda: stage.committed == {"direct": 6})
+
+    asyncio.run(scenario())
+
+
 def test_a_drained_lane_has_written_and_committed_all_that_it_read() -> None:
     async def scenario() -> None:
         stage = await Stage(FakeSender()).start()

@@ -21,14 +21,14 @@ from sinks.clickhouse.batcher import DeadRecord
 from sinks.clickhouse.retry import Unavailable
 from sinks.clickhouse.rows import Row, stage_rows
 from sinks.memory import MemoryWriter
-from streams.batch.fetch import Batch
+from streams.batch.fetch import BATCH_BYTES, Batch
 from streams.delivery.contracts import Drop, Record
 from streams.journey.users import Decoder
 from streams.metrics import Metrics
 from streams.settings import SHIPPED
 from streams.sink import Sink
 from streams.sink_app import collect, events_of
-from streams.sink_assignment import MOST, SMALLEST, Assignment, Tools
+from streams.sink_assignment import MOST, MOST_BYTES, SMALLEST, Assignment, Tools
 from tests.sinks.clickhouse.test_rows import AT, TRANSITION
 
 DEFINITION = load(SHIPPED / "community.yaml")
@@ -188,6 +188,50 @@ def test_what_waits_is_bounded_over_all_partitions() -> None:
         assert bench.assignment.limit == SMALLEST
         few = Bench(MemoryWriter(), partitions=2)
         assert few.assignment.limit == 4_000
+
+    run(test)
+
+
+def test_what_waits_is_bounded_by_what_it_weighs_too() -> None:
+    async def test() -> None:
+        bench, weighed = Bench(MemoryWriter(), partitions=200), 0
+        heavy = [Batch(TOPIC, p, 0, 4, 4, 1, [record(n) for n in range(4)], BATCH_BYTES) for p in range(200)]
+        for each in heavy:
+            if bench.assignment.held(TP(TOPIC, each.partition)):
+                break
+            bench.assignment.fetched(each)
+            weighed += each.weight
+        assert MOST_BYTES <= weighed < MOST_BYTES + BATCH_BYTES
+        bench.assignment.leave(heavy[0])
+        assert not bench.assignment.held(TP(TOPIC, 150))
+
+    run(test)
+
+
+def test_a_sink_says_what_it_waits_for_while_writes_fail_and_no_longer() -> None:
+    class Failing(MemoryWriter):
+        fails = True
+
+        def close(self) -> None:
+            pass  # it is given out again
+
+        def write(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+            if self.fails:
+                raise Unavailable("it is away", "network")
+            super().write(table, rows)
+
+    async def test() -> None:
+        writer = Failing()
+        bench = Bench(writer)
+        assert bench.assignment.waits == ""
+        bench.put(batch(0, 3))
+        working = asyncio.create_task(bench.assignment.run())
+        await until(lambda: bool(bench.assignment.waits))
+        assert bench.assignment.waits == "ClickHouse does not take what is written"
+        writer.fails = False
+        await until(lambda: not bench.assignment.waits)
+        bench.assignment.close()
+        await working
 
     run(test)
 

@@ -113,3 +113,12 @@ def test_faust_itself_can_start_the_engine(kafka: str, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
     assert code == 0, log.read_text()[-3000:]
+
+
+def test_a_worker_that_does_not_come_to_its_end_is_ended_and_says_why() -> None:
+    code = (
+        "import time; from streams.worker import _end_within; _end_within(0.2, 'it was told to end'); time.sleep(300)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 1
+    assert "it was told to end, and did not end within 0 s: something does not answer" in done.stderr

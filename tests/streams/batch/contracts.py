@@ -23,7 +23,7 @@ VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming":
 OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
     driver.AIOKafkaConsumerThread: ("_create_worker_consumer",),
     driver.Consumer: ("_to_message", "_new_consumer_thread"),
-    consumer.ThreadDelegateConsumer: ("_getmany",),
+    consumer.ThreadDelegateConsumer: ("_getmany", "_commit"),
     consumer.Consumer: (
         "perform_seek", "ack", "_add_gap", "_filter_tps_with_pending_acks", "_new_offset", "on_partitions_revoked",
     ),
@@ -100,6 +100,7 @@ SOURCES = {
     "Recovery.need_recovery": "fd1dc345b5d5",
     "Recovery.on_recovery_completed": "6ef567acf072",
     "TableManager.recovery": "f0bf5de78b4c",
+    "ThreadDelegateConsumer._commit": "a20eec84e4b2",
     "ThreadDelegateConsumer._getmany": "f9d47aa9010b",
 }
 """`Class.method` -> the first 12 digits of the SHA-256 of its source."""

@@ -51,6 +51,15 @@ def test_a_backfill_of_old_history_read_to_its_end_makes_nobody_older() -> None:
         assert clock.watermark == at
 
 
+def test_a_wall_clock_that_is_set_back_stops_nobody() -> None:
+    """Found by the simulation: an hour back, and for an hour no time passed."""
+    clock = SourceClock(ClockSettings())
+    clock.read(NOW - 2 * HOUR, NOW - 2 * HOUR + 500, NOW - 2 * HOUR)
+    pass_time(clock, NOW - 1000, 5)
+    pass_time(clock, NOW - HOUR, 11)
+    assert clock.watermark >= NOW - 2 * HOUR + 10_000
+
+
 def test_a_partition_that_is_behind_or_held_back_stands_still() -> None:
     clock = SourceClock(ClockSettings())
     live(clock)

@@ -1,0 +1,323 @@
+"""A world of one case: topics and tables of its own on the suite's servers, workers and sinks as processes, fed and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from deploy.demo.engine import Plan
+from deploy.demo.feed import Feeder
+from deploy.demo.play import SINK_TOPICS
+from deploy.demo.watch import Groups
+from deploy.local.clickhouse import LocalClickHouse
+from deploy.local.kafka import LocalKafka
+from deploy.local.process import Guarded
+from sinks.clickhouse.connect import connect
+from streams.worker import run_migrate, run_topics
+from tests.chaos.history import BEGIN, Happened, History, history
+from tests.chaos.oracle import DEFINITION, Expected, expected
+from tests.chaos.verdict import Verdict, in_clickhouse, in_kafka
+from tests.integration.live import read_all
+
+ROOT = Path(__file__).parents[2]
+JUDGED = ("transitions.user", "transitions.account", "alerts", "dead-letters")
+SLOW = float(os.environ.get("CHAOS_SLOW", "1"))
+"""How many times as patient to be: on a machine that others use as well, starting a worker can take a minute."""
+
+PATIENCE_S = 60.0 * SLOW
+"""Within this everything has arrived after the healing, or it is lost."""
+
+ENV = {"JOURNEYS_SESSION": "6s", "JOURNEYS_BATCH": "200", "PYTHONUNBUFFERED": "1"}
+"""The shortest session that a broker takes by default, and batches so small that a history is many of them."""
+
+_numbers = itertools.count()
+
+
+class NoFault(AssertionError):
+    """What a case is about did not happen, so it shows nothing."""
+
+
+class Servers(NamedTuple):
+    """Those of a whole run; a case may do to them what it likes, and leaves them running."""
+
+    kafka: LocalKafka
+    clickhouse: LocalClickHouse
+
+
+class Member:
+    """One worker or sink. `start` and `kill` as often as you like; its log goes on."""
+
+    def __init__(self, role: str, settings: Path, log: Path, env: dict[str, str]) -> None:
+        self.role, self.log, self.env = role, log, env
+        self._settings = settings
+        self._guarded: Guarded | None = None
+
+    def start(self, at: str = "", **env: str) -> Member:
+        """`at`: the point at which it ends, see process.py."""
+        command = [sys.executable, "-m", "tests.chaos.process", self.role, "--settings", str(self._settings)]
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        self._guarded = Guarded(command, self.log, env={"PYTHONPATH": path, **ENV, **self.env, "CHAOS_AT": at, **env})
+        return self
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def ended(self) -> int | None:
+        return None if self._guarded is None else self._guarded.ended()
+
+    @property
+    def running(self) -> bool:
+        return self._guarded is not None and self.ended() is None
+
+    def kill(self) -> None:
+        if self._guarded is not None:
+            self._guarded.kill()
+
+    async def stop(self) -> float:
+        """SIGTERM; how long it took to end, in s."""
+        began = time.monotonic()
+        if self._guarded is not None:
+            await asyncio.to_thread(self._guarded.stop)
+        return time.monotonic() - began
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    @property
+    def pid(self) -> int:
+        """Of the worker itself, not of its guard."""
+        assert self._guarded is not None, "start() comes first"
+        return child_of(self._guarded.pid)
+
+    async def taken(self, times: int = 1) -> None:
+        """Until it has been given partitions so many times."""
+        await until(lambda: self.text().count("partitions_taken") >= times, f"{self.role} takes partitions", self.text)
+
+    async def reached(self) -> None:
+        """Until it has ended, or stopped, at its point. NoFault where it never comes by."""
+        try:
+            await until(lambda: "\nreached " in f"\n{self.text()}", "a point is reached", self.text)
+        except AssertionError as error:
+            raise NoFault(str(error)) from None
+
+
+class World:
+    """`async with World(servers, seed) as world: …; verdict = await world.judge()`."""
+
+    def __init__(
+        self, servers: Servers, seed: int, *, keyed_by: str | None = None, partitions: int = 2, count: int = 2_500,
+        users: int = 40, hot: int = 0, definition: Path = DEFINITION, env: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        name = f"c{os.getpid()}x{next(_numbers)}"
+        self.servers, self.seed = servers, seed
+        self.story = story(seed, count, users, hot)
+        self.expected = what_must_come(seed, count, users, hot)
+        self.members: list[Member] = []
+        self._env = env or {}
+        self._folder = tempfile.TemporaryDirectory(prefix="journeys-chaos-")
+        self.plan = Plan(
+            Path(self._folder.name), f"{name}.", servers.kafka.bootstrap, servers.clickhouse.url, f"chaos_{name}",
+            definition, keyed_by=keyed_by, partitions=partitions,
+        )  # fmt: skip
+        self.settings = self.plan.write()
+        self.refused: str | None = None
+        """A user whose rows ClickHouse cannot store."""
+        self._healed = time.monotonic()
+        self._supervising: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> World:
+        made = asyncio.to_thread(run_topics, self.settings, True, self.plan.partitions, True)
+        moved = asyncio.to_thread(run_migrate, self.settings, True)
+        assert await asyncio.gather(made, moved) == [0, 0]
+        async with self.feeder() as feeder:  # nobody waits for a partition that is empty from the beginning
+            await feeder.promise(BEGIN - 1)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._supervising is not None:
+            self._supervising.cancel()
+        for member in self.members:
+            member.kill()
+            if kind is not None and not issubclass(kind, asyncio.CancelledError):
+                print(f"--- {member.role}\n{member.text()[-3_000:]}", flush=True)
+        self.servers.clickhouse.start().faults.clear()
+        self.servers.kafka.start()
+        self._client(None).command(f"DROP DATABASE IF EXISTS {self.plan.database}")
+        await self.forget_topics()
+        self._folder.cleanup()
+
+    async def forget_topics(self) -> None:
+        """A broker with ten thousand partitions is another broker."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.plan.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(self.plan.prefix)])
+        finally:
+            await admin.close()
+
+    # --- processes ---------------------------------------------------------------------------------------------------
+
+    def worker(self, static: bool = True, **env: str) -> Member:
+        """Not started yet. A static member of the group need not wait, after a kill, until it is forgotten."""
+        return self._member("worker", static, env)
+
+    def sink(self, static: bool = True, **env: str) -> Member:
+        return self._member("sink", static, env)
+
+    def _member(self, role: str, static: bool, env: dict[str, str]) -> Member:
+        name = f"{role}{len(self.members)}"
+        instance = {"JOURNEYS_INSTANCE": name} if static else {}
+        log = self.plan.folder / f"{name}.log"
+        self.members.append(Member(role, self.settings, log, {**instance, **self._env, **env}))
+        return self.members[-1]
+
+    def supervise(self, *members: Member) -> list[int]:
+        """Whatever ends by itself is started again, as an orchestrator does, until the judge is done; the exit codes."""
+        codes: list[int] = []
+
+        async def watch() -> None:
+            while True:
+                for member in members:
+                    if (code := member.ended()) is not None:
+                        codes.append(code)
+                        member.start()
+                await asyncio.sleep(0.3)
+
+        self._supervising = asyncio.create_task(watch())
+        return codes
+
+    def log(self) -> str:
+        """Everything that anybody has said."""
+        return "\n".join(member.text() for member in self.members)
+
+    # --- input -------------------------------------------------------------------------------------------------------
+
+    async def feed(self, events: Iterable[Happened] | None = None, rate: float = 200_000.0, last: bool = True) -> None:
+        """The story, or these events of it; then, if they are the last, the end of time on every partition."""
+        told = list(self.story.events if events is None else events)
+        async with self.feeder() as feeder:
+            until = self.story.until if last else max(event.at for event in told)
+            await feeder.play([event.line for event in told], until, lambda n, s: rate)
+
+    def feeder(self) -> Feeder:
+        return Feeder(self.plan.kafka, self.plan.source_topic, self.plan.partitions)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def heal(self) -> None:
+        """From here on everything works: recovery is timed from now."""
+        self._healed = time.monotonic()
+
+    async def judge(self, sinks: bool = True) -> Verdict:
+        """Wait until everything has arrived, or patience ends; then compare."""
+        verdict = Verdict()
+        try:
+            await self.drained(sinks)
+        except (TimeoutError, AssertionError) as error:
+            verdict.complain(1, str(error))
+        verdict.seconds = time.monotonic() - self._healed - SETTLE_S
+        records = await self.read(*JUDGED)
+        expected = self.expected.without(self.refused, records) if self.refused else self.expected
+        in_kafka(verdict, self.expected, expected.dead, records, self.plan.prefix)
+        if sinks:
+            await asyncio.to_thread(in_clickhouse, verdict, expected, self._client(self.plan.database), self.refused)
+        return verdict
+
+    async def drained(self, sinks: bool = True) -> None:
+        p = self.plan.prefix
+        engine = [self.plan.source_topic, p + "events", p + "members"]
+        sink = [p + topic for topic in SINK_TOPICS] + [self.plan.source_topic]
+        groups = (f"{p}engine", engine, f"{p}engine-sink", sink) if sinks else (f"{p}engine", engine) * 2
+        async with Groups(self.plan.kafka) as watching:
+            await watching.drained(*groups, deadline_s=PATIENCE_S, alive=self._somebody_lives, settle_s=SETTLE_S)
+
+    def _somebody_lives(self) -> None:
+        for role in {member.role for member in self.members} if self._supervising is None else ():
+            if not any(member.running for member in self.members if member.role == role):
+                raise AssertionError(f"no {role} is alive any more: {self.log()[-1_500:]}")
+
+    async def read(self, *topics: str) -> list[Any]:
+        """Every record of these topics of ours."""
+        return await read_all(self.plan.kafka, [self.plan.prefix + topic for topic in topics])
+
+    async def remake(self, topic: str, partitions: int) -> None:
+        """Delete a topic of ours and make it again, empty."""
+        name = self.plan.prefix + topic
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.plan.kafka)
+        await admin.start()
+        try:
+            await admin.delete_topics([name])
+            while name in await admin.list_topics():
+                await asyncio.sleep(0.05)
+            await admin.create_topics([NewTopic(name, partitions, 1, topic_configs={"cleanup.policy": "compact"})])
+        finally:
+            await admin.close()
+
+    async def lag(self, group: str = "engine", topics: Iterable[str] = ()) -> int:
+        """Records that are not committed, of the source and these topics of ours."""
+        names = [self.plan.source_topic, *(self.plan.prefix + topic for topic in topics)]
+        async with Groups(self.plan.kafka) as groups:
+            return await groups.lag(f"{self.plan.prefix}{group}", names)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        client = self._client(self.plan.database)
+        try:
+            return [tuple(row) for row in client.query(sql).result_rows]
+        finally:
+            client.close()
+
+    def _client(self, database: str | None) -> Any:
+        return connect(self.servers.clickhouse.url, database)
+
+
+SETTLE_S = 0.7
+"""For so long nothing more may come before it is called the end."""
+
+
+def child_of(guard: int) -> int:
+    """The process that a guard guards."""
+    return int(Path(f"/proc/{guard}/task/{guard}/children").read_text().split()[0])
+
+
+@lru_cache(64)
+def story(seed: int, count: int, users: int, hot: int) -> History:
+    return history(seed, count, users, hot)
+
+
+@lru_cache(64)
+def what_must_come(seed: int, count: int, users: int, hot: int) -> Expected:
+    return expected(story(seed, count, users, hot))
+
+
+async def until(
+    reached: Callable[[], bool | Awaitable[bool]],
+    what: str,
+    told: Callable[[], str] = lambda: "",
+    seconds: float = 40 * SLOW,
+) -> None:
+    """Until it is so; AssertionError after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = reached()
+        if (await found) if isinstance(found, Awaitable) else found:
+            return
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}\n{told()[-2_000:]}")
+        await asyncio.sleep(0.05)
+
+
+STOP, GO = signal.SIGSTOP, signal.SIGCONT

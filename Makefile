@@ -25,7 +25,10 @@ $(STAMP): requirements/lock.txt pyproject.toml
 demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or community, ONCE=1 to end, KAFKA=, CLICKHOUSE= to use yours)
 	@$(BIN)/journeys demo $(if $(DATA),--data $(DATA)) $(if $(ONCE),--once) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(CLICKHOUSE),--clickhouse $(CLICKHOUSE))
 
-test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
+sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests of `journeys collect`
+	@$(BIN)/python tests/streams/collect/sdk_setup.py
+
+test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m pytest
 
 check: setup  ## format, lint, types, layers
@@ -44,13 +47,15 @@ bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same 
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
 
-lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
+lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
 	@$(BIN)/uv pip compile pyproject.toml -c requirements/lock.txt $(RESOLVE) -o requirements/runtime.txt
-	@echo "lock: wrote requirements/lock.txt (all) and requirements/runtime.txt (the image)"
+	@$(BIN)/uv pip compile requirements/sdks.in $(RESOLVE) -o requirements/sdks.txt
+	@cd tests/streams/collect/node && PATH=$(CURDIR)/.sdks/bin:$$PATH npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true --loglevel=error
+	@echo "lock: wrote requirements/lock.txt (all) and requirements/runtime.txt (the image), and those of .sdks"
 
 clean:  ## remove what the build made
-	@rm -rf $(VENV) .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .sdks .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate lock clean
+.PHONY: help setup demo test sdks check format bench simulate lock clean

@@ -52,13 +52,9 @@ class Company:
 
     def _until_recovered(self) -> int:
         """The events up to a few days after the showcase account has recovered from its first risk."""
-        return bisect(self._timeline, self.last_of_opening(), key=lambda event: event[0])
-
-    def last_of_opening(self) -> int:
-        """The instant, ms, at which that path has been told."""
         risk = next(account for account in self.accounts if account.id == self.showcase).machine("risk")
         recovered = next(step.at_latest for step in risk if step.to == "healthy")
-        return recovered + 3 * DAY
+        return bisect(self._timeline, recovered + 3 * DAY, key=lambda event: event[0])
 
     def events(self) -> Iterator[dict[str, Any]]:
         """All events in our canonical JSON form, in order of event time; ids are their place in that order."""

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from deploy.demo.engine import ONE
 from deploy.demo.feed import Feeder
-from schemas.time import rfc3339
 
 SECONDS = 20
 RATE = 500
@@ -35,7 +35,7 @@ class Latency:
 async def steady(
     feeder: Feeder, latency: Latency, client: Client, at: int, alive: Callable[[], None]
 ) -> list[tuple[str, float, float, int]]:
-    """Feed new users, as Segment sends them, at a fixed pace after instant `at` (ms); [(what, p50, p95, how many)], in ms.
+    """Feed new users at a fixed pace after instant `at` (ms); [(what, p50, p95, how many)], in ms.
 
     The clock starts when a record was due, not when it was sent: a feeder that stalls does not hide the wait.
     """
@@ -48,9 +48,8 @@ async def steady(
         event = f"{PREFIX}{n}"
         latency.due[event] = int(due * 1000)
         user = f"{PREFIX}user-{n}"
-        when = rfc3339(at + n * 2 + 1)
-        told = {"type": "track", "messageId": event, "event": "Signed Up", "userId": user, "timestamp": when}
-        await feeder.send("segment", user.encode(), orjson.dumps(told))
+        told = {"id": event, "event": "Signed Up", "user": user, "at": (at + n * 2 + 1) / 1000}
+        await feeder.send(ONE, user.encode(), orjson.dumps(told))
     await feeder.promise(at + SECONDS * 1000 + 1)
     await _until_stored(client, alive)
     rows = client.query(

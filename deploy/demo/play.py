@@ -33,10 +33,7 @@ SINK_TOPICS = (*PUBLISHED, "state.user", "state.account", "dead-letters")
 
 
 class Data(NamedTuple):
-    """One data set to play. `showcase`: the account whose path is told; `opening`: records played slowly, for the eye.
-
-    `sources`: {name: source} where there are several topics.
-    """
+    """One data set to play. `showcase`: the account whose path is told; `opening`: records played slowly, for the eye."""
 
     name: str
     title: str
@@ -45,7 +42,6 @@ class Data(NamedTuple):
     until: int
     showcase: str | None
     opening: int
-    sources: dict[str, str] | None = None
 
 
 class Failed(RuntimeError):
@@ -54,17 +50,13 @@ class Failed(RuntimeError):
 
 def company() -> Data:
     from deploy.demo.company import Company
-    from deploy.demo.wire.company import SOURCES, opening, records
 
     made = Company()
-    wire = records(made)
+    records = [due(line) for line in made.lines()]
     people = (
-        f"{len(made.accounts)} accounts, 600 people, 18 months, {len(wire):,} records of {len(SOURCES)} vendors: generated, "
-        f"seed {made.seed}"
+        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(records):,} events: generated, seed {made.seed}"
     )
-    due = [Due(record.source, record.at, record.key, record.value) for record in wire]
-    slowly = opening(made, wire)
-    return Data("company", people, DEFINITIONS / "saas.yaml", due, made.until, made.showcase, slowly, SOURCES)
+    return Data("company", people, DEFINITIONS / "saas.yaml", records, made.until, made.showcase, made.opening)
 
 
 def community() -> Data:
@@ -130,9 +122,8 @@ class Show:
         self._prefix = f"{data.name}."
         database = f"journeys_{data.name}"
         self._plan = Plan(
-            Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition,
-            sources=data.sources,
-        )  # fmt: skip
+            Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition
+        )
         self._settings = self._plan.write()
         self._story = Story(data.showcase, self._lines())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,12 +47,6 @@ def records(company: Company) -> list[Sent]:
     wire = Wire(company)
     found = [record for event in company.events() for record in wire.take(event)]
     return sorted(found, key=lambda record: record.at)
-
-
-def opening(company: Company, wire: list[Sent]) -> int:
-    """How many of the records it takes to tell the showcase account's path."""
-    last = company.last_of_opening()
-    return bisect_right(wire, last, key=lambda record: record.at)
 
 
 class Wire:

@@ -36,6 +36,6 @@ class Product:
         user = fact["user"]
         return sent("segment", at, {
             "type": kind, "messageId": f"ajs-next-{uuid(key)}", "userId": user, "anonymousId": self._books.device(user), **told,
-            "context": context, "integrations": {}, "channel": "client",
+            "context": context, "integrations": {},
             "originalTimestamp": rfc3339(at), "sentAt": rfc3339(at + 40), "receivedAt": rfc3339(at + 120), "timestamp": rfc3339(at),
         })._replace(key=user.encode())  # fmt: skip

@@ -289,7 +289,8 @@ def decode(
 @app.command()
 def replay(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="records, one a line: .jsonl or .jsonl.gz; SOURCE=FILE of several")
+        list[str],
+        typer.Argument(metavar="INPUT...", help="records, one a line: .jsonl or .jsonl.gz; SOURCE=FILE of several"),
     ],
     definition: Annotated[Path, typer.Option("--definition", "-d", help="YAML file, or saas, or community")],
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")],

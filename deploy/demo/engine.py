@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from deploy.local.process import Guarded
 
-
 ONE = "source"
 """The name of the source where there is one alone."""
 
@@ -47,7 +46,8 @@ class Plan(NamedTuple):
         keyed = f'keyed_by = "{self.keyed_by}"\n' if self.keyed_by else ""
         sources = self.sources or {ONE: self.source}
         listed = "\n".join(
-            f'[[sources]]\ntopic = "{topic}"\nsource = "{sources[name]}"\n{keyed}' for name, topic in self.topics.items()
+            f'[[sources]]\ntopic = "{topic}"\nsource = "{sources[name]}"\n{keyed}'
+            for name, topic in self.topics.items()
         )
         path = self.folder / name
         path.write_text(

@@ -129,7 +129,9 @@ def _read(message: Message) -> Iterator[Event]:
         )
         if kind in _PARTS and message.entity("fields.AccountId") is not None:
             link = {_PARTS[kind]: record}
-            yield message.event("Account Identified", kind="group", traits=link, anonymous=None, user=None, part="account")
+            yield message.event(
+                "Account Identified", kind="group", traits=link, anonymous=None, user=None, part="account"
+            )
 
 
 def _name(own: str, fields: Object) -> str:

@@ -56,7 +56,11 @@ DOORS: dict[str, Door] = {
     "/v1/batch": _SEGMENT,
     **{f"/v1/{name}": _SEGMENT._replace(call=call) for name, call in _CALLS.items()},
     # images: a mail or a page without scripts
-    **{f"/v1/pixel/{name}": _SEGMENT._replace(call=call, query=True, pixel=True) for name, call in _CALLS.items() if len(name) > 1},
+    **{
+        f"/v1/pixel/{name}": _SEGMENT._replace(call=call, query=True, pixel=True)
+        for name, call in _CALLS.items()
+        if len(name) > 1
+    },
     **dict.fromkeys(("/capture", "/e", "/i/v0/e"), _POSTHOG),
     # PostHog's batches and Amplitude's large ones have one address: their keys tell them apart
     "/batch": Door(("posthog", "amplitude"), ("api_key",), {"status": 1, "code": 200}),

@@ -75,10 +75,8 @@ async def serve(settings: Settings, keys: list[Key], tls: ssl.SSLContext | None 
     await runner.setup()
     site = web.TCPSite(runner, door.host, door.port, ssl_context=tls)
     await site.start()
-    print(
-        f"collecting on {'http' if tls is None else 'https'}://{door.host}:{door.port} for {', '.join(sorted({key.source for key in keys}))}",
-        flush=True,
-    )
+    scheme, sources = "http" if tls is None else "https", ", ".join(sorted({key.source for key in keys}))
+    print(f"collecting on {scheme}://{door.host}:{door.port} for {sources}", flush=True)
     try:
         await stopped.wait()
     finally:

@@ -108,7 +108,11 @@ class Collector:
         if key is None:
             return refusal(401, "no key that is known, or no signature that is right")
         answered = await self._take(key, door, body)
-        return image() if door is not None and door.pixel and request.method == "GET" and answered.status < 300 else answered
+        return (
+            image()
+            if door is not None and door.pixel and request.method == "GET" and answered.status < 300
+            else answered
+        )
 
     def _too_large(self) -> str:
         return (

@@ -36,7 +36,9 @@ STRENGTH = {
 }  # fmt: skip
 """How well a kind of identifier knows whom it names; users above, accounts below. The weaker one gives way."""
 
-_SPACES = sorted({written[:-2]: kind for kind, written in ACCOUNT_TRAITS.items() if written != "{}"}.items(), reverse=True)
+_SPACES = sorted(
+    {written[:-2]: kind for kind, written in ACCOUNT_TRAITS.items() if written != "{}"}.items(), reverse=True
+)
 """Name spaces and the strongest of their kinds, `hubspot:deal:` before `hubspot:`."""
 
 _TOLD_BY = ("billing", "crm", "support")

@@ -73,9 +73,7 @@ def test_every_vendor_speaks_and_is_known_by_its_records(wire: list[Sent]) -> No
     assert all(orjson.loads(value)["livemode"] is True for value in lines["stripe"])
 
 
-def test_most_vendors_have_ids_of_their_own_for_an_account(
-    made: Company, wire: list[Sent], accounts: set[str]
-) -> None:
+def test_most_vendors_have_ids_of_their_own_for_an_account(made: Company, wire: list[Sent], accounts: set[str]) -> None:
     owners = {a.id.encode() for a in made.accounts}
     knows = {r.source for r in wire if any(b'"' + owner + b'"' in r.value for owner in owners)}
     assert knows == OWN_IDS
@@ -100,7 +98,9 @@ def replayed(wire: list[Sent], until: int) -> tuple[dict[tuple[str, str], Path_]
     paths: dict[tuple[str, str], Path_] = defaultdict(list)
     for record in sorted(valid, key=lambda r: (parse_time(r["at"]), r["seq"])):
         if record["kind"] == "account" and record["from"] is not None:
-            paths[record["entity"], record["machine"]].append((record["to"], record["name"], parse_time(record["at"]) or 0))
+            paths[record["entity"], record["machine"]].append(
+                (record["to"], record["name"], parse_time(record["at"]) or 0)
+            )
     return paths, valid
 
 

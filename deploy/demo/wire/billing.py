@@ -69,7 +69,12 @@ class Billing:
     # --- subscriptions ------------------------------------------------------------------------------------------------
 
     def _trial(self, at: int) -> Fact:
-        price = {"id": "price_trial", "lookup_key": "trial", "unit_amount": 0, "recurring": {"interval": "month", "interval_count": 1}}
+        price = {
+            "id": "price_trial",
+            "lookup_key": "trial",
+            "unit_amount": 0,
+            "recurring": {"interval": "month", "interval_count": 1},
+        }
         ends = seconds(at) + 30 * DAY
         items = [{"id": "si_trial", "object": "subscription_item", "price": price}]
         return {"status": "trialing", "items": items, "current_period_end": ends, "trial_end": ends}

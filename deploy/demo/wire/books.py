@@ -41,7 +41,8 @@ def uuid(*parts: object) -> str:
 
 def number(*parts: object, digits: int = 11) -> int:
     """A number of so many digits that stands for these parts."""
-    return 10 ** (digits - 1) + int(hexed(*parts, size=8), 16) % (9 * 10 ** (digits - 1))
+    least = int("1" + "0" * (digits - 1))
+    return least + int(hexed(*parts, size=8), 16) % (9 * least)
 
 
 def seconds(at: int) -> int:

@@ -85,7 +85,9 @@ class Wire:
             yield self._billing.customer(at - 20 * SECOND, account)
             yield self._crm.group(at - 10 * SECOND, account, told, f"{key}/customer")
         if name == "Renewal Declined Undone" and not self._billing.runs(account):
-            yield from self._office.take(at, event, key)  # a former customer's change of mind is nothing that Stripe knows of
+            yield from self._office.take(
+                at, event, key
+            )  # a former customer's change of mind is nothing that Stripe knows of
             return
         yield from self._billing.take(at, event, key)
         used = event.get("properties", {}).get("quota_used")

@@ -38,14 +38,23 @@ class Crm:
         domain = self._books.domain(account)
         mail = {"propertyName": "email", "propertyValue": self._books.mail(user)}
         site = {"propertyName": "domain", "propertyValue": domain}
-        both = {"fromObjectId": contact, "toObjectId": company, "associationType": "CONTACT_TO_COMPANY", "associationRemoved": False}
+        both = {
+            "fromObjectId": contact,
+            "toObjectId": company,
+            "associationType": "CONTACT_TO_COMPANY",
+            "associationRemoved": False,
+        }
         yield self._hubspot(at + 2 * SECOND, "contact.creation", contact)
         yield self._hubspot(at + 3 * SECOND, "contact.propertyChange", contact, **mail)
         yield self._hubspot(at + 10 * SECOND, "company.creation", company)
         yield self._hubspot(at + 11 * SECOND, "company.propertyChange", company, **site)
         yield self._hubspot(at + 12 * SECOND, "contact.associationChange", None, **both)
         record = self._books.salesforce_account(account)
-        fields = {"Name": self._books.title(account), "Website": f"https://www.{domain}", "OwnerId": self._books.salesforce("005", account)}
+        fields = {
+            "Name": self._books.title(account),
+            "Website": f"https://www.{domain}",
+            "OwnerId": self._books.salesforce("005", account),
+        }
         yield self._salesforce(at + 20 * SECOND, "Account", "CREATE", record, fields)
         names = {"domain": domain, "hubspot_company": str(company), "salesforce_account": record}
         yield self.group(at + MINUTE, account, {**self._traits[account], **names}, key)
@@ -83,12 +92,22 @@ class Crm:
             return
         self._opened += 1
         deal = self._deals[account] = self._books.salesforce("006", account, self._opened)
-        fields = {"Name": f"{self._books.title(account)} - new", "AccountId": self._books.salesforce_account(account), "StageName": stage}
+        fields = {
+            "Name": f"{self._books.title(account)} - new",
+            "AccountId": self._books.salesforce_account(account),
+            "StageName": stage,
+        }
         yield self._salesforce(at, "Opportunity", "CREATE", deal, fields)
 
     def _lead(self, at: int, account: str, origin: str) -> Sent:
         lead = self._books.lead(account)
-        fields = {"Name": lead.name, "Email": lead.email, "Company": self._books.title(account), "LeadSource": origin, "Status": "Open"}
+        fields = {
+            "Name": lead.name,
+            "Email": lead.email,
+            "Company": self._books.title(account),
+            "LeadSource": origin,
+            "Status": "Open",
+        }
         return self._salesforce(at, "Lead", "CREATE", self._books.salesforce("00Q", lead.id), fields)
 
     def _calendar(self, at: int, account: str, key: str) -> Sent:
@@ -120,4 +139,8 @@ class Crm:
         payload = {"ChangeEventHeader": header, **fields}
         schema = uuid("schema", kind)
         event = {"replayId": number("replay", record, at, digits=8)}
-        return sent("salesforce", at, {"channel": f"/data/{kind}ChangeEvent", "data": {"schema": schema, "payload": payload, "event": event}})
+        return sent(
+            "salesforce",
+            at,
+            {"channel": f"/data/{kind}ChangeEvent", "data": {"schema": schema, "payload": payload, "event": event}},
+        )

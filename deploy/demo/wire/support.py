@@ -31,7 +31,9 @@ class Support:
     def _enters(self, at: int, account: str) -> Iterator[Sent]:
         lead, subject = self._books.lead(account), str(self._books.zendesk_organization(account))
         detail = {"id": subject, "name": self._books.title(account), "external_id": account}
-        yield self._zendesk(at - 2 * MINUTE, "organization.created", f"organization:{subject}", detail, {}, f"organization/{account}")
+        yield self._zendesk(
+            at - 2 * MINUTE, "organization.created", f"organization:{subject}", detail, {}, f"organization/{account}"
+        )
         person = str(self._books.zendesk_user(lead.id))
         known = {"id": person, "name": lead.name, "email": lead.email, "external_id": lead.id, "role": "end-user"}
         yield self._zendesk(at - MINUTE, "user.created", f"user:{person}", known, {}, f"user/{lead.id}")
@@ -46,7 +48,9 @@ class Support:
             "created_at": rfc3339(at), "updated_at": rfc3339(at),
         }  # fmt: skip
         change = {} if opened else {"current": "SOLVED", "previous": "OPEN"}
-        return self._zendesk(at, "ticket.created" if opened else "ticket.status_changed", f"ticket:{ticket}", detail, change, key)
+        return self._zendesk(
+            at, "ticket.created" if opened else "ticket.status_changed", f"ticket:{ticket}", detail, change, key
+        )
 
     def _zendesk(self, at: int, kind: str, subject: str, detail: Fact, change: Fact, key: str) -> Sent:
         return sent("zendesk", at, {

@@ -40,7 +40,17 @@ def make() -> None:
     print("sdks: making .sdks", flush=True)
     shutil.rmtree(HOME, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(HOME))
-    _run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK))
+    _run(
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+        str(LOCK),
+    )
     NODE.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(OWN / name, NODE / name)
@@ -50,7 +60,9 @@ def make() -> None:
 
 
 def _run(*command: str, cwd: Path = ROOT) -> None:
-    path = os.pathsep.join([str(HOME / "bin"), os.environ.get("PATH", "")])  # npm begins with `env node`: ours, not another
+    path = os.pathsep.join(
+        [str(HOME / "bin"), os.environ.get("PATH", "")]
+    )  # npm begins with `env node`: ours, not another
     subprocess.run(command, cwd=cwd, check=True, timeout=280, env={**os.environ, "PATH": path})
 
 

@@ -101,7 +101,14 @@ def stripe(url: str) -> None:
     from stripe import Webhook, WebhookSignature
 
     customer = {"object": "customer", "id": "cus_1", "name": "Acme", "metadata": {"account_id": "acme"}}
-    event = {"id": "evt_1", "object": "event", "created": STAMP // 1000, "type": "customer.created", "livemode": True, "data": {"object": customer}}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "created": STAMP // 1000,
+        "type": "customer.created",
+        "livemode": True,
+        "data": {"object": customer},
+    }
     body, stamp = json.dumps(event), int(time.time())
     header = f"t={stamp},v1={WebhookSignature._compute_signature(f'{stamp}.{body}', 'key-stripe')}"
     Webhook.construct_event(body, header, "key-stripe")

@@ -145,7 +145,7 @@ def test_of_two_names_one_is_above_and_being_above_is_passed_on(three: list[tupl
 def test_a_user_id_is_stronger_than_an_address_and_that_than_an_anonymous_id() -> None:
     assert sorted(["user", "anonymous", "email"], key=lambda k: STRENGTH[k]) == ["anonymous", "email", "user"]
     accounts = ["domain", "hubspot_deal", "zendesk_organization", "stripe_customer", "hubspot_company", "account"]
-    assert sorted(accounts[::-1], key=lambda k: STRENGTH[k]) == accounts
+    assert [STRENGTH[kind] for kind in accounts] == sorted(STRENGTH[kind] for kind in accounts)
     assert len({STRENGTH[kind] for kind in (*ACCOUNT_TRAITS, "domain", "account")}) == len(ACCOUNT_TRAITS) + 2
 
 

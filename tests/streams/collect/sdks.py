@@ -9,7 +9,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.request import Request, urlopen
 
@@ -119,6 +118,5 @@ def stripe(url: str) -> None:
 SDKS: tuple[Callable[[str], None], ...] = (segment, rudderstack, posthog, mixpanel, amplitude, snowplow, stripe)
 
 if __name__ == "__main__":
-    with ThreadPoolExecutor(len(SDKS)) as pool:
-        for told in [pool.submit(tell, sys.argv[1]) for tell in SDKS]:
-            told.result()
+    for tell in SDKS:  # one after the other: imported in threads at once, they find each other half imported
+        tell(sys.argv[1])

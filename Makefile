@@ -25,7 +25,10 @@ $(STAMP): requirements/lock.txt pyproject.toml
 demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or community, ONCE=1 to end, KAFKA=, CLICKHOUSE= to use yours)
 	@$(BIN)/journeys demo $(if $(DATA),--data $(DATA)) $(if $(ONCE),--once) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(CLICKHOUSE),--clickhouse $(CLICKHOUSE))
 
-test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
+sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests of `journeys collect`
+	@$(BIN)/python tests/streams/collect/sdk_setup.py
+
+test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup  ## format, lint, types, layers
@@ -52,16 +55,18 @@ chaos: setup  ## the fault suite on real Kafka and ClickHouse: every case (SEEDS
 soak: setup  ## MINUTES=30 at half of the throughput measured first, with a fault every minute
 	@$(BIN)/python -m tests.chaos.soak $(if $(MINUTES),--minutes $(MINUTES))
 
-lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
+lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
 	@$(BIN)/uv pip compile pyproject.toml -c requirements/lock.txt $(RESOLVE) -o requirements/runtime.txt
+	@$(BIN)/uv pip compile requirements/sdks.in $(RESOLVE) -o requirements/sdks.txt
+	@cd tests/streams/collect/node && PATH=$(CURDIR)/.sdks/bin:$$PATH npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true --loglevel=error
 	@echo 'quixstreams==3.28.1' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-quix.txt
 	@printf 'bytewax[kafka]==0.21.1\norjson~=3.11\n' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-bytewax.txt
 	@$(BIN)/python -m tests.bench.small.environments
-	@echo "lock: wrote requirements/lock.txt (all), runtime.txt (the image), bench-*.txt and the bench's jars (competitors)"
+	@echo "lock: wrote requirements/lock.txt (all), runtime.txt (the image), sdks.txt, bench-*.txt and the bench's jars"
 
 clean:  ## remove what the build made
-	@rm -rf $(VENV) .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .sdks .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate chaos soak lock clean
+.PHONY: help setup demo test sdks check format bench simulate chaos soak lock clean

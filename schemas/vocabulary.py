@@ -122,6 +122,7 @@ VOCABULARY: tuple[Name, ...] = (
     Name("Setup Step Completed", "product", (_STEP,), "one step of the set-up is done"),
     Name("Feature Used", "product", (_FEATURE,), "something of value was done"),
     Name("Feature Blocked", "product", (_FEATURE,), "a feature of a higher plan was wanted"),
+    Name("Quota Reported", "product", (_QUOTA,), "how much of its plan an account uses, which billing does not say"),
     Name("Report Created", "product", _optional(_FEATURE), "a result was made"),
     Name("Data Exported", "product", _optional(_FEATURE), "a result was taken away"),
     Name("Screen Viewed", "product", _optional(Property("name", "text")), "a screen of the app was seen"),
@@ -139,6 +140,14 @@ NAMES: dict[str, Name] = {name.name: name for name in VOCABULARY}
 
 PLACE_OF: dict[str, Place] = {name.name: name.place for name in VOCABULARY}
 """Where an event happens whose record does not say so; names that are not here happen in the product."""
+
+IDENTITY = frozenset(
+    {
+        "Identified", "User Aliased", "Account Identified", "Account Created", "Account Deleted", "Account Added User",
+        "Account Removed User",
+    }
+)  # fmt: skip
+"""Who is who. It is said wherever somebody keeps a list of people or accounts: in the CRM it happens in the CRM."""
 
 
 def nearest_name(name: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.table import Table
 
 from schemas.definition.errors import DefinitionErrors
 from schemas.definition.model import Definition
+
+if TYPE_CHECKING:
+    from streams.inputs import Input
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Where each user and each account stands, now, and why.",
@@ -308,24 +312,34 @@ def decode(
 
 @app.command()
 def replay(
-    input: Annotated[Path, typer.Argument(help="records, one a line: .jsonl or .jsonl.gz")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="records, one a line: .jsonl or .jsonl.gz; SOURCE=FILE of several"),
+    ],
     definition: Annotated[Path, typer.Option("--definition", "-d", help="YAML file, or saas, or community")],
     out: Annotated[Path, typer.Option("--out", "-o", help="folder for the results")],
     source: Source = "canonical",
     until: Until = None,
 ) -> None:
-    """Run a file through the same core without Kafka and write what it would have published."""
-    from streams.commands.progress import counting
-    from streams.replay import Unreadable, replay_to
+    """Run files through the same core without Kafka and write what it would have published.
 
-    if not input.is_file():
-        raise fail(f"there is no input {input}")
+    Several files are read as one, in the order of event time: `journeys replay segment=web.jsonl stripe=billing.jsonl`.
+    """
+    from streams.commands.progress import counting
+    from streams.inputs import told as input_told
+    from streams.replay import Unreadable
+
+    files = [input_told(text, source) for text in inputs]
+    for file in files:
+        known_source(file.source)
+        if not file.path.is_file():
+            raise fail(f"there is no input {file.path}")
     if out.exists() and not out.is_dir():
         raise fail(f"{out} is a file; choose a folder for --out")
     found, end = definition_at(definition), moment(until)
     try:
-        with counting(input, errors) as tick:
-            told = replay_to(input, known_source(source), found, out, end, tick)
+        with counting(files[0].path, errors) as tick:
+            told = _replayed(files, found, out, end, tick)
     except Unreadable as problem:
         raise fail(str(problem)) from None
     published = sum(n for topic, n in told["published"].items() if topic.startswith("transitions"))
@@ -336,6 +350,20 @@ def replay(
         f"time stopped at {told['stopped_at']}; results in {out}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _replayed(
+    files: list[Input], definition: Definition, out: Path, until: int | None, tick: Callable[[int], None] | None
+) -> dict[str, Any]:
+    """Replay one file, or several as one stream."""
+    from streams.inputs import in_order
+    from streams.replay import replay_lines_to, replay_to
+
+    if len(files) == 1:
+        return replay_to(files[0].path, files[0].source, definition, out, until, tick)
+    said = {"inputs": [(file.source, str(file.path.resolve())) for file in files]}
+    named = {file.source: file.source for file in files}
+    return replay_lines_to(in_order(files), named, said, definition, out, until, tick)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import gzip
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
@@ -28,6 +28,13 @@ from streams.journey.users import UsersLogic
 
 CHUNK = 5_000
 """Records folded together: enough to spread the cost of a turn, few enough for a smooth progress bar."""
+
+
+ONE = "input"
+"""Where records are from, when all are from one place."""
+
+Line = bytes | tuple[str, bytes]
+"""A record's value, or (where it is from, its value)."""
 
 
 class Kept:
@@ -127,13 +134,16 @@ class Taken:
 
 
 class Replay:
-    """The two plants and the way between them. `write(topic, value)` takes what is published, in order."""
+    """The two plants and the way between them. `write(topic, value)` takes what is published, in order.
+
+    `source`: of all records; or {name: source}, where each record comes with the name of where it is from.
+    """
 
     def __init__(
-        self, definition: Definition, source: str, write: Callable[[Output], None], chunk: int = CHUNK
+        self, definition: Definition, source: str | Mapping[str, str], write: Callable[[Output], None], chunk: int = CHUNK
     ) -> None:  # fmt: skip
         self._chunk = chunk
-        self._logic = UsersLogic(definition, {"input": source})
+        self._logic = UsersLogic(definition, {ONE: source} if isinstance(source, str) else dict(source))
         self.users = Plant(self._logic)
         self.accounts = Plant(AccountsLogic(definition)) if definition.account is not None else None
         self.definition = definition
@@ -145,7 +155,7 @@ class Replay:
         self._turned = NOTHING_YET
 
     def run(
-        self, lines: Iterable[bytes], until: int | None = None, tick: Callable[[int], None] | None = None
+        self, lines: Iterable[Line], until: int | None = None, tick: Callable[[int], None] | None = None
     ) -> Replayed:
         """Feed all lines, end time at `until` (or at the last event), return the counts. `tick(n)` after every n lines.
 
@@ -162,10 +172,11 @@ class Replay:
         self.result.seconds = time.perf_counter() - began
         return self.result
 
-    def _feed(self, lines: list[bytes], until: int) -> None:
+    def _feed(self, lines: list[Line], until: int) -> None:
         result, taken = self.result, Taken(self.result.watermark)
         for line in lines:
-            record = Record("input", 0, result.read, _NO_TIME, None, line)
+            name, value = line if isinstance(line, tuple) else (ONE, line)
+            record = Record(name, 0, result.read, _NO_TIME, None, value)
             result.read += 1
             known = len(taken.inputs)
             kinds = [self._take(record, n, found, until, taken) for n, found in enumerate(self._logic.read(record))]
@@ -330,7 +341,19 @@ def replay_to(
     path: Path, source: str, definition: Definition, out: Path, until: int | None = None,
     tick: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Replay a file into a folder: transitions, alerts, entities, dead letters and a summary. Returns the summary."""
+    """Replay a file into a folder; see `replay_lines_to`."""
+    told = {"input": str(path.resolve()), "source": source}
+    return replay_lines_to(lines_of(path), source, told, definition, out, until, tick)
+
+
+def replay_lines_to(
+    lines: Iterable[Line], source: str | Mapping[str, str], said: Mapping[str, Any], definition: Definition, out: Path,
+    until: int | None = None, tick: Callable[[int], None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Replay records into a folder: transitions, alerts, entities, dead letters and a summary. Returns the summary.
+
+    `said`: what the summary says of where the records came from.
+    """
     out.mkdir(parents=True, exist_ok=True)
     files = {name: (out / f"{name}.jsonl").open("wb") for name in ("transitions", "alerts", "dead_letters", "entities")}
     try:
@@ -341,13 +364,13 @@ def replay_to(
                 files[name].write(_line(output) + b"\n")
 
         replay = Replay(definition, source, write)
-        result = replay.run(lines_of(path), until, tick)
+        result = replay.run(lines, until, tick)
         for line in replay.standing():
             files["entities"].write(line + b"\n")
     finally:
         for file in files.values():
             file.close()
-    told = {**summary(replay, result), "input": str(path.resolve()), "source": source}
+    told = {**summary(replay, result), **said}
     (out / "definition.yaml").write_text(definition.text)  # with the input, what it takes to fold an entity again
     (out / "summary.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     return told

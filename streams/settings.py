@@ -67,6 +67,7 @@ class Collect:
     largest     bytes of a body, unpacked; a record of Kafka's takes 1 MiB unless its topic says otherwise
     rate        requests a second of one key
     public_url  where senders see us, `https://in.acme.io`: HubSpot signs the address too
+    cert_file   PEM, the certificate and those above it; with key_file, its key, the door speaks TLS
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +75,8 @@ class Collect:
     largest: int = 1_000_000
     rate: int = 500
     public_url: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     keys: str | None = field(default=None, repr=False)
 
 

@@ -31,6 +31,7 @@ class Company:
     """The whole company for one seed. The same seed gives the same events, byte for byte.
 
     accounts   each account's script, in order of the scenario
+    diaries    what was written into each account's diary, in the same order: who its people are
     showcase   the account whose path from first touch to recovery the demo tells
     opening    how many events it takes to tell that path: worth playing slowly
     until      ms: end of the story; timers that are due before it fire
@@ -44,6 +45,7 @@ class Company:
         names = Names(rng)
         diaries = [play(scene, OWNERS[i % len(OWNERS)], seed, names) for i, scene in enumerate(SCENES)]
         self.accounts: list[AccountScript] = [script_of(scene, d) for scene, d in zip(SCENES, diaries, strict=True)]
+        self.diaries = diaries
         self.people = _people(diaries, rng)
         self._timeline = _in_order([*(event for d in diaries for event in d.events), *_noise(diaries, rng)])
         self.opening = self._until_recovered()

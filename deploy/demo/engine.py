@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 from deploy.local.process import Guarded
 
+ONE = "source"
+"""The name of the source where there is one alone."""
+
 
 class Plan(NamedTuple):
-    """What a run needs to know. `definition` is a path; times in ms."""
+    """What a run needs to know. `definition` is a path; `sources` {name: source} where there are several topics."""
 
     folder: Path
     prefix: str
@@ -25,14 +28,27 @@ class Plan(NamedTuple):
     partitions: int = 4
     metrics_port: int = 0
     topic: str | None = None
+    sources: Mapping[str, str] | None = None
 
     @property
     def source_topic(self) -> str:
         return self.topic or f"{self.prefix}source"
 
+    @property
+    def topics(self) -> dict[str, str]:
+        """{name of a source: its topic}."""
+        if self.sources is None:
+            return {ONE: self.source_topic}
+        return {name: f"{self.prefix}raw-{name}" for name in self.sources}
+
     def write(self, name: str = "settings.toml") -> Path:
         """The settings file of this run."""
-        keyed = f', keyed_by = "{self.keyed_by}"' if self.keyed_by else ""
+        keyed = f'keyed_by = "{self.keyed_by}"\n' if self.keyed_by else ""
+        sources = self.sources or {ONE: self.source}
+        listed = "\n".join(
+            f'[[sources]]\ntopic = "{topic}"\nsource = "{sources[name]}"\n{keyed}'
+            for name, topic in self.topics.items()
+        )
         path = self.folder / name
         path.write_text(
             f'''# Written for one run of the demo or of a test.
@@ -47,10 +63,7 @@ metrics_port = {self.metrics_port}
 [clock]
 wall = "off"
 
-[[sources]]
-topic = "{self.source_topic}"
-source = "{self.source}"{keyed.replace(", ", chr(10))}
-
+{listed}
 [clickhouse]
 url = "{self.clickhouse}"
 database = "{self.database}"

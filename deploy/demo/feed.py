@@ -1,19 +1,38 @@
-"""The feeder: plays records into a source topic, at a pace, keyed by their entity, with the time promised to every partition."""
+"""The feeder: plays records into source topics, at a pace, with the time promised to every partition."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from deploy.demo.engine import ONE
 from schemas.sources import canonical
+from schemas.time import parse_time
 
 PROMISE_EVERY = 500
 """Records between two promises of the time: a partition that happens to be quiet must not hold the others back."""
+
+
+class Due(NamedTuple):
+    """A record to be played: its source's name, the time of what happened (ms), its key and its value."""
+
+    source: str
+    at: int
+    key: bytes | None
+    value: bytes
+
+
+def due(line: bytes) -> Due:
+    """A record in our own JSON, keyed by whom it is about."""
+    told = orjson.loads(line)
+    key = told.get("user") or told.get("anonymous") or told.get("account") or told["id"]
+    return Due(ONE, parse_time(told.get("at")) or 0, str(key).encode(), line)
 
 
 @dataclass
@@ -26,13 +45,14 @@ class Fed:
 
 
 class Feeder:
-    """Feeds one topic. `rate(n, seconds)` says how many records a second to send after n records and so many seconds."""
+    """Feeds the topics of some sources, {name: topic}. `rate(n, seconds)` says how many records a second to send after n
+    records and so many seconds."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+    def __init__(self, bootstrap: str, topics: Mapping[str, str], partitions: int) -> None:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, linger_ms=5, enable_idempotence=True, max_batch_size=256 * 1024
         )
-        self._topic = topic
+        self._topics = dict(topics)
         self._partitions = partitions
         self.fed = Fed()
 
@@ -43,14 +63,13 @@ class Feeder:
     async def __aexit__(self, *error: object) -> None:
         await self._producer.stop()
 
-    async def play(self, lines: Iterable[bytes], until: int, rate: Callable[[int, float], float]) -> Fed:
-        """All lines, then the end of time: nothing earlier than `until` follows."""
+    async def play(self, records: Iterable[Due], until: int, rate: Callable[[int, float], float]) -> Fed:
+        """All records, then the end of time: nothing earlier than `until` follows."""
         began, allowance, last = time.monotonic(), 0.0, time.monotonic()
-        for line in lines:
-            told = orjson.loads(line)
-            key = told.get("user") or told.get("anonymous") or told.get("account") or told["id"]
-            await self.send(str(key).encode(), line)
-            self._count(told)
+        for record in records:
+            await self.send(record.source, record.key, record.value)
+            self.fed.records += 1
+            self.fed.at = max(self.fed.at, record.at)
             if self.fed.records % PROMISE_EVERY == 0:
                 await self.promise(self.fed.at)
             allowance -= 1
@@ -65,16 +84,11 @@ class Feeder:
         self.fed.done = True
         return self.fed
 
-    def _count(self, told: dict[str, object]) -> None:
-        at = told["at"]
-        self.fed.records += 1
-        if isinstance(at, (int, float)):
-            self.fed.at = max(self.fed.at, round(at * 1000))
-
-    async def send(self, key: bytes | None, value: bytes, partition: int | None = None) -> None:
-        await self._producer.send(self._topic, value=value, key=key, partition=partition)
+    async def send(self, source: str, key: bytes | None, value: bytes, partition: int | None = None) -> None:
+        await self._producer.send(self._topics[source], value=value, key=key, partition=partition)
 
     async def promise(self, at: int) -> None:
-        """Tell every partition that nothing earlier than `at` (ms) follows."""
-        for partition in range(self._partitions):
-            await self.send(None, canonical.watermark(at), partition)
+        """Tell every partition of every topic that nothing earlier than `at` (ms) follows."""
+        for source in self._topics:
+            for partition in range(self._partitions):
+                await self.send(source, None, canonical.watermark(at), partition)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from clickhouse_connect.driver.client import Client
 
+from deploy.demo.engine import ONE
 from deploy.demo.feed import Feeder
 
 SECONDS = 20
@@ -48,7 +49,7 @@ async def steady(
         latency.due[event] = int(due * 1000)
         user = f"{PREFIX}user-{n}"
         told = {"id": event, "event": "Signed Up", "user": user, "at": (at + n * 2 + 1) / 1000}
-        await feeder.send(user.encode(), orjson.dumps(told))
+        await feeder.send(ONE, user.encode(), orjson.dumps(told))
     await feeder.promise(at + SECONDS * 1000 + 1)
     await _until_stored(client, alive)
     rows = client.query(

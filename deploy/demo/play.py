@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.engine import Plan, Process
-from deploy.demo.feed import Feeder
+from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.latency import Latency, steady
 from deploy.demo.story import Stock, Story
 from deploy.demo.watch import PUBLISHED, Follower, Groups
@@ -38,7 +38,7 @@ class Data(NamedTuple):
     name: str
     title: str
     definition: Path
-    lines: list[bytes]
+    records: list[Due]
     until: int
     showcase: str | None
     opening: int
@@ -52,19 +52,19 @@ def company() -> Data:
     from deploy.demo.company import Company
 
     made = Company()
-    lines = [made.line(event) for event in made.events()]
+    records = [due(line) for line in made.lines()]
     people = (
-        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(lines):,} events: generated, seed {made.seed}"
+        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(records):,} events: generated, seed {made.seed}"
     )
-    return Data("company", people, DEFINITIONS / "saas.yaml", lines, made.until, made.showcase, made.opening)
+    return Data("company", people, DEFINITIONS / "saas.yaml", records, made.until, made.showcase, made.opening)
 
 
 def community() -> Data:
     from deploy.demo import community as source
 
-    lines = list(source.events())
-    title = f"apache/kafka's contributors, August 2011 to October 2024, {len(lines):,} events: real, pseudonymised"
-    return Data("community", title, DEFINITIONS / "community.yaml", lines, source.UNTIL, None, 0)
+    records = [due(line) for line in source.events()]
+    title = f"apache/kafka's contributors, August 2011 to October 2024, {len(records):,} events: real, pseudonymised"
+    return Data("community", title, DEFINITIONS / "community.yaml", records, source.UNTIL, None, 0)
 
 
 _SETS = {"company": company, "community": community}
@@ -182,10 +182,10 @@ class Show:
         follower = Follower(self._plan.kafka, self._prefix, self._take)
         tasks = [asyncio.create_task(follower.run()), asyncio.create_task(self._tell(alive))]
         try:
-            async with Feeder(self._plan.kafka, self._plan.source_topic, self._plan.partitions) as feeder:
+            async with Feeder(self._plan.kafka, self._plan.topics, self._plan.partitions) as feeder:
                 self._feeder = feeder
                 began = time.monotonic()
-                await feeder.play(self._data.lines, self._data.until, self._pace)
+                await feeder.play(self._data.records, self._data.until, self._pace)
                 async with Groups(self._plan.kafka) as groups:
                     await self._drained(groups, alive)
                     self._console.print(
@@ -230,7 +230,7 @@ class Show:
                 self._progress(fed)
 
     def _progress(self, feeder: Feeder) -> None:
-        share = feeder.fed.records / len(self._data.lines)
+        share = feeder.fed.records / len(self._data.records)
         bar = "█" * round(30 * share)
         told = sum(self._seen[t] for t in ("transitions.user", "transitions.account"))
         self._console.print(
@@ -239,8 +239,9 @@ class Show:
         )  # fmt: skip
 
     async def _drained(self, groups: Groups, alive: Any) -> None:
-        engine = [self._plan.source_topic, self._prefix + "events", self._prefix + "members"]
-        sink = [self._prefix + topic for topic in SINK_TOPICS] + [self._plan.source_topic]
+        sources = list(self._plan.topics.values())
+        engine = [*sources, self._prefix + "events", self._prefix + "members"]
+        sink = [self._prefix + topic for topic in SINK_TOPICS] + sources
         prefix = self._prefix
         await groups.drained(f"{prefix}engine", engine, f"{prefix}engine-sink", sink, alive=alive)
 

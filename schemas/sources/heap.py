@@ -78,8 +78,8 @@ SOURCE = HEAP.source(
     names=NAMES,
     order="none is given; the same millisecond falls back to the id",
     cannot="an id of calls without idempotency_key; rows of sessions, which are no events",
-    proven="own reading",
-    example="https://raw.githubusercontent.com/api-evangelist/heap/refs/heads/main/openapi/heap-track-api-openapi.yml",
+    proven="documented example",
+    example="https://github.com/heap/heap-ruby/blob/029573a2404e95c51ee728e1a074423b1295571f/test/client_track_test.rb",
     signs=(
         ("app_id", "event", "identity"), ("app_id", "event", "user_id"), ("from_user_id", "to_user_id"),
         ("event_id", "session_id", "user_id", "time"), ("app_id", "identity", "properties"),

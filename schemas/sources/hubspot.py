@@ -135,7 +135,7 @@ def _merged(message: Message, own: str, kind: str) -> Iterator[Event]:
             survivor = f"hubspot:contact:{primary}"
             yield message.event("User Aliased", previous, kind="alias", anonymous=survivor, account=None, part=weaker)
         elif kind == "company":
-            traits = {"hubspot_company": primary, "merged": f"hubspot:{weaker}"}
+            traits = {"hubspot_company": primary, "hubspot_merged": weaker}
             yield message.event(
                 "Account Identified", kind="group", traits=traits, account=f"hubspot:{primary}", part=weaker
             )

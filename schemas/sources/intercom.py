@@ -96,7 +96,10 @@ def _company(item: Object) -> Object:
 def _traits(message: Message) -> Object:
     person = message.object("person")
     own = _object(person, "custom_attributes")
-    return {**own, **known(email=person.get("email"), name=person.get("name"), role=word(person.get("role")) or None)}
+    return {
+        **own,
+        **known(email=person.get("email"), name=person.get("name"), intercom_role=word(person.get("role")) or None),
+    }
 
 
 def _object(table: Object, name: str) -> Object:

@@ -57,6 +57,9 @@ MAPS = {
     "Case UPDATE, Status Closed": "Ticket Solved",
 }
 
+_PARTS = {"Opportunity": "salesforce_opportunity", "Case": "salesforce_case"}
+"""What is an account of its own until its account is told, and the trait that tells it."""
+
 ENTITIES = ("Account", "Contact", "Lead", "Opportunity", "Case")
 """Entities that are a person or an account, or stand for one until it is told."""
 
@@ -124,6 +127,11 @@ def _read(message: Message) -> Iterator[Event]:
         yield message.event(
             name, _properties(name, kind, record, fields), traits=_person(fields) if kind == "Lead" else {}
         )
+        if kind in _PARTS and message.entity("fields.AccountId") is not None:
+            link = {_PARTS[kind]: record}
+            yield message.event(
+                "Account Identified", kind="group", traits=link, anonymous=None, user=None, part="account"
+            )
 
 
 def _name(own: str, fields: Object) -> str:

@@ -15,7 +15,7 @@ from schemas.sources.envelope import from_json
 from schemas.sources.outcome import Decoded, Failure, Headers, Refused, Skipped
 from schemas.sources.precedence import Precedence, Unit, entity, identity, look, moment, walk, way
 from schemas.sources.reading import GZIP, LARGEST, Object, kind_of, latest, message_id, text_of, too_late
-from schemas.vocabulary import PLACE_OF
+from schemas.vocabulary import IDENTITY, PLACE_OF
 
 Proof = Literal["real SDK", "documented example", "own reading"]
 """How a decoder was held against its vendor: calls of the vendor's own client, what the vendor's or a public document
@@ -160,7 +160,7 @@ class Message:
         if who is None and unknown is None and whose is None:
             raise self._nobody()
         own = self.id if event_id is None else event_id
-        where = place or PLACE_OF.get(name, self.place)
+        where = place or (self.place if name in IDENTITY else PLACE_OF.get(name, self.place))
         received = self.moment(self._precedence.received)
         return Event(
             f"{own}/{part}" if part else own, name, kind, when, who, unknown, whose, properties or {}, traits or {},

@@ -56,7 +56,7 @@ def _read(message: Message) -> Iterator[Event]:
         traits = known(name=detail.get("name"), zendesk_organization=message.entity("detail.id"))
         yield message.event("Account Identified", kind="group", traits=traits, at=at, actor="staff")
     elif domain == "user":
-        traits = known(name=detail.get("name"), email=detail.get("email"), role=detail.get("role"))
+        traits = known(name=detail.get("name"), email=detail.get("email"), zendesk_role=detail.get("role"))
         yield message.event(_person(own), kind="identify", traits=traits, at=at, actor="staff")
     elif domain == "ticket":
         yield _ticket(message, own, at)

@@ -23,6 +23,8 @@ class Door(NamedTuple):
     call    the `type` that the address stands for, put into a body that has none
     brief   the answer to who does not ask for more with verbose=1
     query   whether a call may also be a GET with its form in the address
+    form    whether that form is the message itself, field by field
+    pixel   whether a GET is an image on a page, and so answered with one
     """
 
     sources: tuple[str, ...]
@@ -31,6 +33,8 @@ class Door(NamedTuple):
     call: str | None = None
     brief: str | None = None
     query: bool = False
+    form: bool = False
+    pixel: bool = False
 
 
 _SEGMENT = Door(SEGMENT, ("writeKey",), {"success": True})
@@ -39,6 +43,7 @@ _MIXPANEL = Door(
     ("mixpanel",), ("0.properties.token", "properties.token", "0.$token", "$token"),
     {"status": 1, "error": None, "code": 200}, brief="1", query=True,
 )  # fmt: skip
+_SNOWPLOW = Door(("snowplow",), ("data.0.aid", "aid"), {})
 _AMPLITUDE = Door(("amplitude",), ("api_key",), {"code": 200})
 
 _CALLS = {
@@ -50,16 +55,26 @@ _CALLS = {
 DOORS: dict[str, Door] = {
     "/v1/batch": _SEGMENT,
     **{f"/v1/{name}": _SEGMENT._replace(call=call) for name, call in _CALLS.items()},
+    # images: a mail or a page without scripts
+    **{
+        f"/v1/pixel/{name}": _SEGMENT._replace(call=call, query=True, pixel=True)
+        for name, call in _CALLS.items()
+        if len(name) > 1
+    },
     **dict.fromkeys(("/capture", "/e", "/i/v0/e"), _POSTHOG),
     # PostHog's batches and Amplitude's large ones have one address: their keys tell them apart
     "/batch": Door(("posthog", "amplitude"), ("api_key",), {"status": 1, "code": 200}),
     **dict.fromkeys(("/track", "/engage", "/groups"), _MIXPANEL),
     "/import": _MIXPANEL._replace(brief=None),
     "/2/httpapi": _AMPLITUDE,
-    "/com.snowplowanalytics.snowplow/tp2": Door(("snowplow",), ("data.0.aid",), {}),
+    "/com.snowplowanalytics.snowplow/tp2": _SNOWPLOW,
+    "/i": _SNOWPLOW._replace(query=True, form=True, pixel=True),
     "/mp/collect": Door(("ga4", "ga360"), (), None),
 }
 """By path without the slash at its end."""
+
+FIELDS = 128
+"""Fields of a form. Snowplow's protocol has about a hundred."""
 
 _QUERY = ("api_secret", "key", "write_key", "api_key")
 
@@ -91,12 +106,15 @@ def _authorization(value: str) -> Iterator[str]:
 
 
 def _body(body: bytes) -> Any:
-    """JSON, or the JSON in the `data` of a form; None for what is neither."""
+    """JSON, or the JSON in the `data` of a form, or the form; None for what is none of them."""
     try:
         if body[:1] in (b"{", b"["):
             return orjson.loads(body)
-        told = parse_qs(body.decode(), max_num_fields=16).get("data", [""])[0]
-        return orjson.loads(told if told[:1] in ("{", "[") else b64decode(told))
+        form = {name: values[0] for name, values in parse_qs(body.decode(), max_num_fields=FIELDS).items()}
+        told = form.get("data")
+        if told is None:
+            return form
+        return orjson.loads(told if told[:1] in ("{", "[") else b64decode(told + "=" * (-len(told) % 4)))
     except (ValueError, Error):  # JSON's and the decoding's errors are of the first
         return None
 
@@ -107,8 +125,12 @@ def verbose(body: bytes) -> bool:
 
 
 def raw(door: Door | None, body: bytes) -> bytes:
-    """What becomes the record: the body, with the call's type where the address alone says it."""
-    if door is None or door.call is None:
+    """What becomes the record: the body, with the call's type where the address alone says it; a form as an object."""
+    if door is None or (door.call is None and not door.form):
         return body
     told = _body(body)
+    if door.form:
+        return orjson.dumps(told) if type(told) is dict else body
+    if door.pixel and type(told) is dict:
+        return orjson.dumps({**told, "type": door.call})
     return body if type(told) is not dict or "type" in told else orjson.dumps({"type": door.call, **told})

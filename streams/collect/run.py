@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from aiokafka.errors import KafkaError
 from streams.collect.server import Collector, Key, KeysError, Write, keys_of
 from streams.connection import client_options, reach_kafka
 from streams.log import configure
-from streams.settings import Settings, SettingsError, load_settings
+from streams.settings import Collect, Settings, SettingsError, load_settings
 
 ANSWER_S = 10.0
 """Kafka has this long to take a record: below the timeout of every SDK, which is 15 s for Segment's."""
@@ -30,14 +31,30 @@ def run_collect(path: Path | None) -> int:
     try:
         settings = load_settings(path)
         keys = keys_of(settings.collect.keys, {source.source: source.topic for source in reversed(settings.sources)})
+        tls = tls_of(settings.collect)
     except (SettingsError, KeysError) as problem:
         print(f"journeys: {problem}", file=sys.stderr)
         return 2
     configure(settings.log, settings.level)
-    return asyncio.run(serve(settings, keys))
+    return asyncio.run(serve(settings, keys, tls))
 
 
-async def serve(settings: Settings, keys: list[Key]) -> int:
+def tls_of(door: Collect) -> ssl.SSLContext | None:
+    """What the settings' certificate and key come to; None without them. Raises SettingsError."""
+    if not door.cert_file and not door.key_file:
+        return None
+    if not door.cert_file or not door.key_file:
+        raise SettingsError("collect.cert_file and collect.key_file go together: name both, or none for plain HTTP")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(door.cert_file, door.key_file)
+    except OSError as error:  # an SSLError is one too; its text says what is wrong with the PEM
+        raise SettingsError(f"collect.cert_file {door.cert_file} with key_file {door.key_file}: {error}") from None
+    return context
+
+
+async def serve(settings: Settings, keys: list[Key], tls: ssl.SSLContext | None = None) -> int:
     """Connect, open the door, say so, and close it again on SIGTERM or SIGINT. Returns an exit code."""
     door, stopped = settings.collect, asyncio.Event()
     missing = await missing_topics(settings, {key.topic for key in keys})
@@ -56,12 +73,10 @@ async def serve(settings: Settings, keys: list[Key]) -> int:
     collector = Collector(keys, writing(producer), door.rate, door.public_url)
     runner = web.AppRunner(collector.app(door.largest), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, door.host, door.port)
+    site = web.TCPSite(runner, door.host, door.port, ssl_context=tls)
     await site.start()
-    print(
-        f"collecting on http://{door.host}:{door.port} for {', '.join(sorted({key.source for key in keys}))}",
-        flush=True,
-    )
+    scheme, sources = "http" if tls is None else "https", ", ".join(sorted({key.source for key in keys}))
+    print(f"collecting on {scheme}://{door.host}:{door.port} for {sources}", flush=True)
     try:
         await stopped.wait()
     finally:

@@ -7,6 +7,7 @@ requests of a key 429, both with Retry-After, which SDKs and webhooks follow.
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 from typing import Any, NamedTuple
@@ -77,9 +78,11 @@ class Collector:
         self._rate = Rate(rate)
         self._public_url = public_url.rstrip("/")
         self._busy = 0
+        self._largest = 0
 
     def app(self, largest: int) -> web.Application:
         """The application; bodies above `largest` bytes are refused."""
+        self._largest = largest
         app = web.Application(client_max_size=largest)
         app.router.add_get("/health", self._health)
         app.router.add_route("OPTIONS", "/{path:.*}", self._preflight)
@@ -96,15 +99,26 @@ class Collector:
             return refusal(405, "only POST is taken here")
         try:
             body = await request.read() if request.method == "POST" else request.rel_url.raw_query_string.encode()
-        except web.HTTPRequestEntityTooLarge as error:
-            return refusal(413, f"the body is above the limit: {error.text}; send smaller batches")
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(413, self._too_large())
         except web.HTTPException as error:
             return refusal(error.status, error.reason)
         call = Call(request.method, self._public_url + request.path_qs, _lower(request.headers), body)
         key = self._known(door, webhook, call, request.query)
         if key is None:
             return refusal(401, "no key that is known, or no signature that is right")
-        return await self._take(key, door, body)
+        answered = await self._take(key, door, body)
+        return (
+            image()
+            if door is not None and door.pixel and request.method == "GET" and answered.status < 300
+            else answered
+        )
+
+    def _too_large(self) -> str:
+        return (
+            f"the body has more than {self._largest:,} bytes; send smaller batches, or raise `largest` of [collect] "
+            "(JOURNEYS_COLLECT_LARGEST), and max.message.bytes of the topic with it"
+        )
 
     def _known(self, door: Door | None, webhook: str | None, call: Call, query: Mapping[str, str]) -> Key | None:
         """The key that a call shows or was signed with."""
@@ -161,6 +175,15 @@ def answer(door: Door | None, in_full: bool) -> web.Response:
     if door is not None and door.answer is None:
         return web.Response(status=204, headers=_ANY_ORIGIN)
     return web.json_response({} if door is None else door.answer, headers=_ANY_ORIGIN)
+
+
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+"""A transparent GIF of one pixel."""
+
+
+def image() -> web.Response:
+    """Yes, for who sends by showing an image. It must not be kept, or the next call would never come."""
+    return web.Response(body=PIXEL, content_type="image/gif", headers={**_ANY_ORIGIN, "Cache-Control": "no-store"})
 
 
 def refusal(status: int, what: str, retry: int | None = None) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +15,10 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from schemas.event import Event
 from schemas.time import parse_time
+from streams.inputs import Input, in_order
 from streams.journey.fold import Fold
 from streams.journey.state import State
-from streams.replay import Replay, Unreadable, lines_of
+from streams.replay import Line, Replay, Unreadable, lines_of
 
 
 class NotFolded(ValueError):
@@ -25,11 +26,11 @@ class NotFolded(ValueError):
 
 
 class Told(NamedTuple):
-    """Events about an entity, in the form of `source`; `ended`: where time stands, ms."""
+    """Events about an entity, in the form of `source`, or each of one of several; `ended`: where time stands, ms."""
 
     definition: Definition
-    lines: list[bytes]
-    source: str
+    lines: Sequence[Line]
+    source: str | dict[str, str]
     ended: int
 
 
@@ -57,12 +58,17 @@ def in_folder(directory: Path, kind: str, entity: str) -> Told:
     """The input of a replay, as far as it is about an entity. Raises NotFolded."""
     try:
         summary = orjson.loads((directory / "summary.json").read_bytes())
-        definition, path = load(directory / "definition.yaml"), Path(summary["input"])
+        definition = load(directory / "definition.yaml")
+        inputs = [Input(source, Path(path)) for source, path in summary.get("inputs", ())]
+        path = inputs[0].path if inputs else Path(summary["input"])
     except (OSError, ValueError, KeyError, DefinitionErrors):
         raise NotFolded(f"{directory} does not say what was replayed; replay it again with this version") from None
-    if not path.is_file():
-        raise NotFolded(f"its input {path} is not there any more")
+    for gone in (one.path for one in inputs or (Input("", path),) if not one.path.is_file()):
+        raise NotFolded(f"its input {gone} is not there any more")
     try:
+        if inputs:  # an account has other names in other systems, so any record may be about it
+            whole = {one.source: one.source for one in inputs}
+            return Told(definition, list(in_order(inputs)), whole, parse_time(summary["stopped_at"]) or 0)
         by_domain = kind == "account" and found_by_domain(definition)  # then any record may be about it
         lines = list(lines_of(path) if by_domain else _about(path, summary["source"], kind, entity, directory))
     except Unreadable as problem:

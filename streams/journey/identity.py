@@ -16,14 +16,36 @@ from schemas.event import Event
 from schemas.identifiers import NotAnIdentifier, identifier
 from schemas.member import MemberFacts
 
+ACCOUNT_TRAITS = {
+    "hubspot_merged": "hubspot:{}",
+    "hubspot_ticket": "hubspot:ticket:{}", "salesforce_case": "salesforce:case:{}",
+    "hubspot_deal": "hubspot:deal:{}", "salesforce_opportunity": "salesforce:opportunity:{}",
+    "zendesk_organization": "zendesk:{}", "intercom_company": "intercom:{}",
+    "chartmogul_customer": "chartmogul:{}", "maxio_customer": "maxio:{}", "chargebee_customer": "chargebee:{}",
+    "stripe_customer": "stripe:{}",
+    "gainsight_company": "gainsight:{}", "hubspot_company": "hubspot:{}", "salesforce_account": "salesforce:{}",
+    "crm_company": "{}",
+}  # fmt: skip
+"""Traits that are identifiers of the account, as the kinds of the same names, the weakest first; and how the identifier is
+written in the account of an event, which has the vendor's name space. What stands for a part of a customer (a deal, a
+ticket) gives way to what stands for the customer; support to billing, billing to the CRM. Own choice: any order would do."""
+
 STRENGTH = {
     "anonymous": 0, "email": 1, "user": 2,
-    "domain": 0, "stripe_customer": 1, "crm_company": 2, "account": 3,
+    "domain": 0, **{kind: n for n, kind in enumerate(ACCOUNT_TRAITS, 1)}, "account": len(ACCOUNT_TRAITS) + 1,
 }  # fmt: skip
 """How well a kind of identifier knows whom it names; users above, accounts below. The weaker one gives way."""
 
-ACCOUNT_TRAITS = ("domain", "stripe_customer", "crm_company")
-"""Traits of a group call that are identifiers of the account, as the kinds of the same names."""
+_SPACES = sorted(
+    {written[:-2]: kind for kind, written in ACCOUNT_TRAITS.items() if written != "{}"}.items(), reverse=True
+)
+"""Name spaces and the strongest of their kinds, `hubspot:deal:` before `hubspot:`."""
+
+_TOLD_BY = ("billing", "crm", "support")
+"""Places whose events say in their traits what else their account is called, whatever their type."""
+
+MAIL = "email:"
+"""Before an address that a vendor knows a person by, where it knows no user id."""
 
 MAIL_HOSTS = frozenset(
     {
@@ -54,8 +76,9 @@ def above(kind: str, key: str, other_kind: str, other_key: str) -> bool:
 
 def entity_of(event: Event) -> str | None:
     """The strongest identifier of a user that the event names: its entity. None for an account's own event."""
-    if event.user is not None:
-        return event.user
+    user = event.user
+    if user is not None:
+        return user[len(MAIL) :] if user.startswith(MAIL) else user
     if event.type == "identify":
         mail = _mail(event.traits.get("email"))
         if mail is not None:
@@ -76,21 +99,40 @@ def user_names(event: Event, counts: Counts) -> Names | None:
     if kind == "alias":
         _add(names, "anonymous", event.properties.get("previous_id"), identifier, counts)
     own = entity_of(event)
-    as_ = "user" if user is not None else "email" if own == names.get("email") else "anonymous"
+    as_ = _kind_of_person(own, user is not None, names)
     found = {k: name for k, name in names.items() if name != own}
     return {"as": as_, **found} if found else None
 
 
+def _kind_of_person(own: str | None, known: bool, names: Names) -> str:
+    """Of a person's strongest identifier. An address in the place of a user id is an address: others know it as one."""
+    if known:
+        return "email" if own is not None and "@" in own else "user"
+    return "email" if own == names.get("email") else "anonymous"
+
+
 def account_names(event: Event, counts: Counts) -> Names | None:
-    """The account identifiers that a group call names beside its own."""
-    if event.type != "group":
+    """The account identifiers that a group call, or an event of billing, CRM or support, names beside its own."""
+    traits = event.traits
+    if not traits or (event.type != "group" and event.place not in _TOLD_BY):
         return None
     names: Names = {}
-    for kind in ACCOUNT_TRAITS:
-        if event.traits.get(kind) is not None:
-            _add(names, kind, event.traits[kind], _domain if kind == "domain" else identifier, counts)
+    if event.type == "group" and traits.get("domain") is not None:
+        _add(names, "domain", traits["domain"], _domain, counts)
+    for kind, written in ACCOUNT_TRAITS.items():
+        if traits.get(kind) is not None:
+            _add(names, kind, traits[kind], identifier, counts)
+            if kind in names and not names[kind].startswith(written[:-2] or "\0"):
+                names[kind] = written.replace("{}", names[kind])
     found = {kind: name for kind, name in names.items() if name != event.account}
-    return {"as": "account", **found} if found else None
+    return {"as": kind_of_account(event.account), **found} if found else None
+
+
+def kind_of_account(account: str | None) -> str:
+    """The kind of identifier that an account goes by, told by its name space: without one it is your own id of it."""
+    if account is not None and ":" in account:
+        return next((kind for space, kind in _SPACES if account.startswith(space)), "account")
+    return "account"
 
 
 def company_domain(event: Event) -> str | None:

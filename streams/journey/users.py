@@ -20,6 +20,9 @@ from streams.journey.timeline import Entity, Input, now_at
 
 _ALONE = Alone()
 
+WATERMARK = b'{"type":"watermark"'
+"""How `canonical.watermark` begins: a sender's promise, on a topic of any source."""
+
 
 class Router:
     """Where an event goes: to its user, to its account, to nobody. The same for the decode agent and the fast path."""
@@ -62,7 +65,11 @@ class Decoder:
         self._max_future = definition.clock.max_future
 
     def events(self, record: Record) -> Decoded:
-        return self._decode(record.value, record.key, record.headers, record.timestamp, max_future=self._max_future)
+        """What the record means. A watermark is the same in every source, and in none of theirs an event."""
+        found = self._decode(record.value, record.key, record.headers, record.timestamp, max_future=self._max_future)
+        if len(found) == 1 and not isinstance(found[0], Event) and (record.value or b"").startswith(WATERMARK):
+            return canonical.decode(record.value)
+        return found
 
     def route(self, record: Record) -> list[Outcome]:
         """Each event re-keyed by its user, and by its account where that one looks at it."""

@@ -16,7 +16,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 
 from deploy.demo.engine import Plan, Process
-from deploy.demo.feed import Feeder
+from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.play import SINK_TOPICS
 from deploy.demo.watch import Groups, partitions_of
 from streams.worker import run_migrate, run_topics
@@ -29,7 +29,7 @@ class Live:
 
     def __init__(
         self, kafka: str, clickhouse: str, definition: Path, *, workers: int = 1, sink: bool = True, source: str = "canonical",
-        keyed_by: str | None = None, partitions: int = 4, env: dict[str, str] | None = None,
+        keyed_by: str | None = None, partitions: int = 4, env: dict[str, str] | None = None, sources: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         name = f"t{os.getpid()}x{next(_RUNS)}"
         self._folder = tempfile.TemporaryDirectory(prefix="journeys-live-")
@@ -43,6 +43,7 @@ class Live:
             source,
             keyed_by,
             partitions,
+            sources=sources,
         )
         self.settings = self.plan.write()
         self._env = env or {}
@@ -85,16 +86,18 @@ class Live:
                 raise AssertionError(f"the {process.role} ended with {process.ended()}:\n{process.tail(60)}")
 
     async def feed(
-        self, lines: Iterable[bytes], until: int, rate: Callable[[int, float], float] = lambda n, s: 200_000.0
+        self, records: Iterable[bytes | Due], until: int, rate: Callable[[int, float], float] = lambda n, s: 200_000.0
     ) -> Feeder:
-        async with Feeder(self.plan.kafka, self.plan.source_topic, self.plan.partitions) as feeder:
-            await feeder.play(lines, until, rate)
+        played = (due(record) if isinstance(record, bytes) else record for record in records)
+        async with Feeder(self.plan.kafka, self.plan.topics, self.plan.partitions) as feeder:
+            await feeder.play(played, until, rate)
         return feeder
 
     async def drained(self, deadline_s: float = 180) -> None:
         p = self.plan.prefix
-        engine = [self.plan.source_topic, p + "events", p + "members"]
-        sink = [p + topic for topic in SINK_TOPICS] + [self.plan.source_topic]
+        sources = list(self.plan.topics.values())
+        engine = [*sources, p + "events", p + "members"]
+        sink = [p + topic for topic in SINK_TOPICS] + sources
         async with Groups(self.plan.kafka) as groups:
             if self.sink is None:
                 await groups.drained(f"{p}engine", engine, f"{p}engine", engine, deadline_s, self.alive)
@@ -104,7 +107,7 @@ class Live:
     async def lag(self) -> int:
         """Source records that the engine has not committed."""
         async with Groups(self.plan.kafka) as groups:
-            return await groups.lag(f"{self.plan.prefix}engine", [self.plan.source_topic])
+            return await groups.lag(f"{self.plan.prefix}engine", list(self.plan.topics.values()))
 
     async def read(self, *topics: str) -> list[Any]:
         """Every record of these published topics, as Kafka holds it."""

@@ -60,7 +60,7 @@ def _group(event: Event, way: int) -> Event:
     if event.account is None or way > 2 or event.type in ("identify", "alias"):
         return event
     traits: dict[str, object] = [{"stripe_customer": "a2"}, {"domain": "a2.test"}, {"crm_company": "a2"}][way]
-    account = "a2.test" if way == 1 and event.account == "a2" else "a1"
+    account = ("stripe:a2", "a2.test", "a1")[way] if event.account == "a2" else "a1"
     return event._replace(type="group", account=account, traits={**event.traits, **traits})
 
 

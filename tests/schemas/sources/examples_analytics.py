@@ -147,6 +147,13 @@ EXAMPLES = [
         [{"name": "Send Transactional Email", "id": "k1", "user": "alice@example.com", "at": 1_489_184_516_000}],
     ),
     Example(
+        "heap", "https://github.com/heap/heap-ruby/blob/029573a2404e95c51ee728e1a074423b1295571f/test/client_track_test.rb",
+        {"app_id": "test-app-id", "identity": "test-identity", "event": "test_track_with_properties",
+         "properties": {"foo": "bar", "heap": "hurray"}},
+        [{"name": "test_track_with_properties", "user": "test-identity", "at": RECORD_TIME,
+          "properties": {"foo": "bar", "heap": "hurray"}}],
+    ),
+    Example(
         "clarity", CLARITY,
         {"event": "Sign up", "sessionId": "s1", "userId": "u1", "timestamp": NOON, "url": "https://acme.io/signup"},
         [{"name": "Signed Up", "anonymous": "clarity:u1", "id": f"s1/{NOON}/Sign up", "at": NOON}],

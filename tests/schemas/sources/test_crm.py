@@ -79,9 +79,9 @@ def test_a_merge_is_an_event_for_each_object_that_went_on_in_another() -> None:
     ]  # fmt: skip
     assert len({event.id for event in found}) == 2
     company = read("hubspot", [hubspot("company.merge", **merge)])
-    assert [(e.account, e.traits["merged"]) for e in company] == [
-        ("hubspot:1", "hubspot:2"),
-        ("hubspot:1", "hubspot:3"),
+    assert [(e.account, e.traits["hubspot_merged"]) for e in company] == [
+        ("hubspot:1", "2"),
+        ("hubspot:1", "3"),
     ]
 
 
@@ -110,7 +110,8 @@ def test_an_opportunity_that_tells_its_account_is_the_accounts() -> None:
     created = change(
         "Opportunity", "CREATE", "006A", AccountId="001A", Amount=1200.5, CurrencyIsoCode="EUR", StageName="New"
     )
-    (found,) = read("salesforce", created)
+    found, link = read("salesforce", created)
+    assert (link.type, link.account, link.traits) == ("group", "salesforce:001A", {"salesforce_opportunity": "006A"})
     assert (found.name, found.account) == ("Deal Opened", "salesforce:001A")
     assert found.properties == {"deal": "006A", "amount": 120_050, "currency": "EUR"}
 

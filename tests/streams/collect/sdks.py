@@ -1,24 +1,19 @@
-"""The vendors' own SDKs, unmodified, making the calls of one story against a door: `python sdks.py URL`.
+"""The vendors' own Python SDKs, unmodified, telling one story to a door: `.sdks/bin/python sdks.py URL`.
 
-They are no dependencies of ours: run this with an environment that has segment-analytics-python, rudder-sdk-python,
-posthog, mixpanel, amplitude-analytics and snowplow-tracker. `python sdks.py --record FILE [FOLDER]` writes the requests
-that they make, which the tests replay; those of the Node SDKs too, where FOLDER has sdks.mjs and its packages.
+It runs in an environment of its own (sdk_setup.py), where nothing of ours is. node/sdks.mjs tells the same story.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import threading
-from base64 import b64encode
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import version
-from typing import Any
+from urllib.request import Request, urlopen
 
 AT = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+STAMP = int(AT.timestamp() * 1000)
 
 
 def segment(url: str) -> None:
@@ -70,15 +65,14 @@ def amplitude(url: str) -> None:
 
     client = Amplitude("key-amplitude")
     client.configuration.server_url = f"{url}/2/httpapi"
-    ms = int(AT.timestamp() * 1000)
-    client.track(BaseEvent("Report Created", user_id="user-1", device_id="device-1", time=ms, event_properties={"rows": 7},
+    client.track(BaseEvent("Report Created", user_id="user-1", device_id="device-1", time=STAMP, event_properties={"rows": 7},
                            groups={"company": "acme"}, insert_id="i1"))  # fmt: skip
     who = Identify()
     who.set("title", "CTO")
-    client.identify(who, EventOptions(user_id="user-1", device_id="device-1", time=ms))
+    client.identify(who, EventOptions(user_id="user-1", device_id="device-1", time=STAMP))
     company = Identify()
     company.set("plan", "pro")
-    client.group_identify("company", "acme", company, EventOptions(time=ms))
+    client.group_identify("company", "acme", company, EventOptions(time=STAMP))
     client.flush()
     client.shutdown()
 
@@ -87,89 +81,42 @@ def snowplow(url: str) -> None:
     from snowplow_tracker import Emitter, SelfDescribing, SelfDescribingJson, StructuredEvent, Subject, Tracker
 
     host, _, port = url.removeprefix("http://").partition(":")
-    emitter = Emitter(host, protocol="http", port=int(port), method="post", batch_size=10, buffer_capacity=100)
     subject = Subject()
     subject.set_user_id("u1").set_domain_user_id("d1")
-    tracker = Tracker("app", emitter, app_id="key-snowplow", subject=subject, encode_base64=True)
     account = SelfDescribingJson("iglu:com.acme/account/jsonschema/1-0-0", {"id": "acme"})
     report = SelfDescribingJson("iglu:com.acme/report_created/jsonschema/1-0-0", {"rows": 7})
-    stamp = int(AT.timestamp() * 1000)
-    tracker.track(SelfDescribing(event_json=report, context=[account], true_timestamp=stamp))
-    tracker.track(StructuredEvent("export", "exported", true_timestamp=stamp))
-    tracker.flush()
+    for method in ("post", "get"):
+        emitter = Emitter(host, protocol="http", port=int(port), method=method, batch_size=1)
+        tracker = Tracker("app", emitter, app_id="key-snowplow", subject=subject, encode_base64=True)
+        if method == "post":
+            tracker.track(SelfDescribing(event_json=report, context=[account], true_timestamp=STAMP))
+        else:
+            tracker.track(StructuredEvent("export", "exported", true_timestamp=STAMP))
+        tracker.flush()
 
 
-SDKS: dict[str, tuple[str, Callable[[str], None]]] = {
-    "segment": ("segment-analytics-python", segment), "rudderstack": ("rudder-sdk-python", rudderstack),
-    "posthog": ("posthog", posthog), "mixpanel": ("mixpanel", mixpanel), "amplitude": ("amplitude-analytics", amplitude),
-    "snowplow": ("snowplow-tracker", snowplow),
-}  # fmt: skip
+def stripe(url: str) -> None:
+    """Stripe's library signs and checks; the event it has nobody send is the one of its documentation."""
+    from stripe import Webhook, WebhookSignature
+
+    customer = {"object": "customer", "id": "cus_1", "name": "Acme", "metadata": {"account_id": "acme"}}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "created": STAMP // 1000,
+        "type": "customer.created",
+        "livemode": True,
+        "data": {"object": customer},
+    }
+    body, stamp = json.dumps(event), int(time.time())
+    header = f"t={stamp},v1={WebhookSignature._compute_signature(f'{stamp}.{body}', 'key-stripe')}"
+    Webhook.construct_event(body, header, "key-stripe")
+    with urlopen(Request(f"{url}/webhooks/stripe", body.encode(), {"Stripe-Signature": header}), timeout=20) as answer:
+        assert answer.status == 200
 
 
-def node(folder: str) -> dict[str, tuple[str, Callable[[str], None]]]:
-    """The Node SDKs: {source: (package and version, what tells the story)}."""
-    told = subprocess.run(["node", "sdks.mjs", "--versions"], cwd=folder, check=True, capture_output=True)
-
-    def story(source: str) -> Callable[[str], None]:
-        return lambda url: print(subprocess.run(["node", "sdks.mjs", url, source], cwd=folder, timeout=60).returncode)
-
-    return {source: (package, story(source)) for source, package in json.loads(told.stdout).items()}
-
-
-def record(path: str, folder: str | None) -> None:
-    """Let every SDK send to a server that keeps what it is sent, and write that down, one request a line."""
-    python = {source: (f"{package} {version(package)}", run) for source, (package, run) in SDKS.items()}
-    kept: list[dict[str, Any]] = []
-    answers: dict[str, Any] = {"status": 1, "success": True, "code": 200, "error": None}
-
-    class Keep(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = (
-                self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers["Content-Length"]
-                else self.chunks()
-            )
-            names = ("Content-Type", "Content-Encoding", "Authorization")
-            headers = {name: self.headers[name] for name in names if self.headers[name]}
-            self.keep(body, headers)
-
-        def do_GET(self) -> None:
-            self.keep(b"", {})
-
-        def keep(self, body: bytes, headers: dict[str, str]) -> None:
-            kept.append(
-                {"method": self.command, "path": self.path, "headers": headers, "body": b64encode(body).decode()}
-            )
-            told = b"1" if self.command == "GET" else json.dumps(answers).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(told)))
-            self.end_headers()
-            self.wfile.write(told)
-
-        def chunks(self) -> bytes:
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return body
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keep)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with open(path, "w") as file:
-        for source, (package, run) in [*python.items(), *(node(folder).items() if folder else ())]:
-            kept.clear()
-            run(f"http://127.0.0.1:{server.server_port}")
-            for request in kept:
-                file.write(json.dumps({"source": source, "sdk": package, **request}) + "\n")
-
+SDKS: tuple[Callable[[str], None], ...] = (segment, rudderstack, posthog, mixpanel, amplitude, snowplow, stripe)
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--record":
-        record(sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
-    else:
-        for _, run in SDKS.values():
-            run(sys.argv[1])
+    for tell in SDKS:  # one after the other: imported in threads at once, they find each other half imported
+        tell(sys.argv[1])

@@ -1,28 +1,30 @@
-"""The real SDKs: the requests that they make (recorded by `sdks.py --record`) end in the right events, in Kafka too."""
+"""The real SDKs, unmodified: what they send to `journeys collect` on loopback ends in Kafka as the right events."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from base64 import b64decode
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from yarl import URL
 
 from schemas.event import Event
 from schemas.sources import REGISTRY, decode
-from streams.collect.run import writing
-from streams.collect.server import Collector, Key, Write
-
-RECORDED = [json.loads(line) for line in (Path(__file__).parent / "recorded.jsonl").read_text().splitlines()]
+from tests.streams.cluster import ROOT
+from tests.streams.collect import sdk_setup
 
 AT = 1_777_636_800_000
+
+Language = Literal["python", "node"]
 
 Row = tuple[str, str, str | None, str | None, str | None]
 
@@ -51,105 +53,107 @@ EVENTS: dict[str, list[Row]] = {
         ("Account Identified", "group", None, None, "acme"),
     ],
     "snowplow": [("report_created", "track", "u1", "d1", "acme"), ("exported", "track", "u1", "d1", None)],
+    "stripe": [("Account Identified", "group", None, None, "acme")],
 }
-"""What sdks.py tells: (name, type, user, anonymous, account) of each of its calls."""
+"""What the stories of sdks.py and sdks.mjs tell: (name, type, user, anonymous, account) of each of their calls."""
 
-SDKS = list(dict.fromkeys((request["source"], request["sdk"]) for request in RECORDED))
+EXPECTED: dict[Language, dict[str, list[Row]]] = {
+    "python": EVENTS,
+    "node": {**EVENTS, "mixpanel": [row for n, row in enumerate(EVENTS["mixpanel"]) if n != 1]},
+}
+"""Mixpanel's Node SDK imports over HTTPS only, so its story leaves that out."""
 
-NODE_MIXPANEL = [row for n, row in enumerate(EVENTS["mixpanel"]) if n != 1]
-"""Mixpanel's Node SDK imports over HTTPS only, so sdks.mjs does not let it."""
-
-EXPECTED = {sdk: NODE_MIXPANEL if sdk == "mixpanel 0.24.0" else EVENTS[source] for source, sdk in SDKS}
-
-TRAITS = [{"title": "CTO"}, {"plan": "pro"}, {"email": "ada@acme.io"}]
-
-
-def keys(topic: str = "raw-{}") -> list[Key]:
-    return [Key(source, f"key-{source}", topic.format(source)) for source in EVENTS]
+TRAITS = [
+    {"title": "CTO"}, {"plan": "pro"}, {"email": "ada@acme.io"},
+    {"account_id": "acme", "name": "Acme", "stripe_customer": "cus_1"},
+]  # fmt: skip
 
 
-async def post_all(collector: Collector, sdk: str | None = None) -> list[int]:
-    """Post what was recorded, in its order, of one SDK or of all. Returns the statuses."""
-    statuses = []
-    async with TestClient(TestServer(collector.app(1_000_000))) as client:
-        for request in RECORDED:
-            if sdk in (None, request["sdk"]):
-                body = b64decode(request["body"])
-                address = URL(request["path"], encoded=True)
-                call = client.request(request["method"], address, data=body, headers=request["headers"])
-                async with call as response:
-                    statuses.append(response.status)
-    return statuses
+def tell(language: Language, url: str) -> subprocess.Popen[bytes]:
+    """The SDKs of a language, in a process of their own and an environment where nothing of ours is."""
+    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "NODE_PATH")}
+    here = Path(__file__).parent
+    if language == "python":
+        return subprocess.Popen([sdk_setup.PYTHON, here / "sdks.py", url], env=env)
+    return subprocess.Popen([sdk_setup.NODE_PROGRAM, here / "node" / "sdks.mjs", url], cwd=sdk_setup.NODE, env=env)
 
 
-def rows(events: list[Any]) -> list[Row]:
+@contextmanager
+def door(kafka: str, folder: Path, prefix: str) -> Iterator[str]:
+    """`journeys collect` as a process, a topic for each source; yields where it listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    topics = "".join(f'[[sources]]\ntopic = "{prefix}{source}"\nsource = "{source}"\n' for source in EVENTS)
+    settings = folder / f"{prefix}.toml"
+    settings.write_text(f'bootstrap = "{kafka}"\n{topics}[collect]\nport = {port}\n')
+    keys = ",".join(f"{source}:key-{source}" for source in EVENTS)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "collect", "-s", str(settings)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        env={**os.environ, "JOURNEYS_COLLECT_KEYS": keys},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert said.startswith("collecting on http://"), said
+        yield said.split()[2]
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+async def create(kafka: str, topics: list[str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
+    await admin.close()
+
+
+async def read(kafka: str, topics: list[str]) -> list[tuple[str, bytes]]:
+    """All that is on these topics."""
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    found = []
+    ends = await consumer.end_offsets(consumer.assignment())
+    while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            found += [(record.topic, record.value) for record in records]
+    await consumer.stop()
+    return found
+
+
+Told = dict[Language, dict[str, list[Any]]]
+
+
+@pytest.fixture(scope="module")
+def told(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """{language: {source: what was decoded of its topic}}, of both languages' SDKs at once."""
+    sdk_setup.make()
+    folder, run = tmp_path_factory.mktemp("sdks"), uuid4().hex[:8]
+    prefixes: dict[Language, str] = {"python": f"sdks-{run}-python-", "node": f"sdks-{run}-node-"}
+    asyncio.run(create(kafka, [prefix + source for prefix in prefixes.values() for source in EVENTS]))
+    with door(kafka, folder, prefixes["python"]) as one, door(kafka, folder, prefixes["node"]) as other:
+        assert [process.wait(60) for process in (tell("python", one), tell("node", other))] == [0, 0]
+    found: Told = {language: {source: [] for source in EVENTS} for language in prefixes}
+    for language, prefix in prefixes.items():
+        for topic, value in asyncio.run(read(kafka, [prefix + source for source in EVENTS])):
+            source = topic.removeprefix(prefix)
+            found[language][source] += decode(source, value)
+    return found
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+@pytest.mark.parametrize("source", EVENTS)
+def test_an_sdks_calls_are_in_kafka_as_the_events_that_they_tell(told: Told, language: Language, source: str) -> None:
+    events = told[language][source]
     assert all(isinstance(event, Event) for event in events), events
-    assert {event.at for event in events if event.type in ("track", "page")} == {AT}  # others are dated by some SDKs
-    return [(event.name, event.type, event.user, event.anonymous, event.account) for event in events]
+    rows = [(event.name, event.type, event.user, event.anonymous, event.account) for event in events]
+    assert rows == EXPECTED[language][source]
+    assert {event.at for event in events if event.type in ("track", "page")} <= {AT}  # others are dated by some SDKs
+    assert all(event.traits in TRAITS for event in events if event.traits)
+    assert {event.type for event in events if event.traits} <= {"identify", "group"}
 
 
-def kept() -> tuple[dict[str, list[bytes]], Write]:
-    records: dict[str, list[bytes]] = {}
-
-    async def write(topic: str, value: bytes) -> None:
-        records.setdefault(topic, []).append(value)
-
-    return records, write
-
-
-@pytest.mark.parametrize(("source", "sdk"), SDKS)
-def test_an_sdks_calls_are_the_events_that_they_tell(source: str, sdk: str) -> None:
-    records, write = kept()
-    assert set(asyncio.run(post_all(Collector(keys(), write, 500), sdk))) == {200}
-    found = [event for value in records.pop(f"raw-{source}") for event in decode(source, value)]
-    assert records == {}
-    assert rows(found) == EXPECTED[sdk]
-    assert all(event.traits in TRAITS for event in found if isinstance(event, Event) and event.traits)
-    assert {event.type for event in found if isinstance(event, Event) and event.traits} <= {"identify", "group"}
-
-
-def test_both_clients_of_every_vendor_are_here() -> None:
-    assert [source for source, _ in SDKS] == [*EVENTS, *EVENTS]
-
-
-def test_a_source_that_is_proven_by_its_sdk_has_its_calls_here() -> None:
+def test_a_source_that_is_proven_by_its_sdk_is_told_of_by_both_clients() -> None:
     proven = {source.name for source in REGISTRY if source.proven == "real SDK"}
-    assert proven == {source for source, _ in SDKS}
-
-
-def test_without_the_right_key_nothing_is_taken() -> None:
-    records, write = kept()
-    others = [Key(key.source, "another", key.topic) for key in keys()]
-    assert set(asyncio.run(post_all(Collector(others, write, 500)))) == {401}
-    assert records == {}
-
-
-def test_the_calls_are_in_kafka_when_they_are_answered(kafka: str) -> None:
-    prefix = f"collect-{uuid4().hex[:8]}-"
-
-    async def run() -> dict[str, list[bytes]]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-        await admin.start()
-        await admin.create_topics([NewTopic(prefix + source, 1, 1) for source in EVENTS])
-        await admin.close()
-        producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True)
-        await producer.start()
-        statuses = await post_all(Collector(keys(prefix + "{}"), writing(producer), 500))
-        await producer.stop()
-        assert set(statuses) == {200}
-        consumer = AIOKafkaConsumer(
-            *(prefix + source for source in EVENTS), bootstrap_servers=kafka, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        found: dict[str, list[bytes]] = {source: [] for source in EVENTS}
-        while sum(map(len, found.values())) < len(RECORDED):
-            record = await asyncio.wait_for(consumer.getone(), 20)
-            found[record.topic.removeprefix(prefix)].append(record.value)
-        await consumer.stop()
-        return found
-
-    found = asyncio.run(run())
-    events = {source: rows([e for value in values for e in decode(source, value)]) for source, values in found.items()}
-    assert events == {
-        source: [row for of, sdk in SDKS if of == source for row in EXPECTED[sdk]] for source in EVENTS
-    }  # a partition each, so in the order in which they were posted
+    assert proven == set(EVENTS) - {"stripe"}  # whose library signs what Stripe's servers send, and sends nothing

@@ -25,7 +25,7 @@ NOON_S = 1_777_636_800
 KEYS = [
     Key("segment", "wk", "raw"), Key("june", "wk-june", "june"), Key("ga4", "ga-secret", "ga"), Key("stripe", "whsec", "billing"),
     Key("stripe", "whsec-new", "billing"), Key("chargebee", "hook:pass", "billing"), Key("delighted", "dk", "surveys"),
-    Key("mixpanel", "mp", "people"),
+    Key("mixpanel", "mp", "people"), Key("snowplow", "app", "web"),
 ]  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_a_packed_body_is_unpacked_and_a_large_one_refused_before_it_is_read() -
         bomb = await client.post("/v1/batch", data=gzip.compress(b" " * 100_000), headers=headers)
         large = await client.post("/v1/batch", data=b"x" * 5_000, headers=basic("wk"))
         assert (bomb.status, large.status) == (413, 413)
-        assert "smaller batches" in await why(large)
+        assert "4,000 bytes; send smaller batches, or raise `largest` of [collect]" in await why(large)
         assert len(kafka.records) == 1
 
     run(story, largest=4_000)
@@ -209,6 +209,39 @@ def test_mixpanels_calls_may_stand_in_the_address_and_are_answered_as_briefly_as
         assert (await client.get("/v1/track", headers=basic("wk"))).status == 405
         (event,) = decode("mixpanel", kafka.records[0][1])
         assert event.user == "u1"  # type: ignore[union-attr]
+
+    run(story)
+
+
+def test_snowplow_may_send_a_form_in_the_address_of_an_image() -> None:
+    async def story(client: Client, kafka: Kafka) -> None:
+        form = {
+            "e": "se",
+            "aid": "app",
+            "eid": "e1",
+            "duid": "d1",
+            "uid": "u1",
+            "se_ac": "exported",
+            "ttm": str(NOON_S * 1000),
+        }
+        image = await client.get("/i", params=form)
+        assert (image.status, image.content_type, (await image.read())[:6]) == (200, "image/gif", b"GIF89a")
+        assert image.headers["Cache-Control"] == "no-store"
+        assert (await client.get("/i", params={**form, "aid": "other"})).status == 401
+        (event,) = decode("snowplow", kafka.records[0][1])
+        assert (event.name, event.user, event.anonymous, event.at) == ("exported", "u1", "d1", NOON_S * 1000)  # type: ignore[union-attr]
+
+    run(story)
+
+
+def test_segments_image_holds_a_call_and_its_key_in_base_64() -> None:
+    async def story(client: Client, kafka: Kafka) -> None:
+        told = orjson.dumps({**TRACK, "writeKey": "wk"})
+        image = await client.get("/v1/pixel/track", params={"data": b64encode(told).decode().rstrip("=")})
+        assert (image.status, image.content_type) == (200, "image/gif")
+        assert (await client.get("/v1/pixel/track", params={"data": "?"})).status == 401
+        (event,) = decode("segment", kafka.records[0][1])
+        assert (event.type, event.user, event.id) == ("track", "u1", "m1")  # type: ignore[union-attr]
 
     run(story)
 

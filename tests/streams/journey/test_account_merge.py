@@ -145,13 +145,13 @@ def test_a_newer_word_of_a_member_is_not_undone_by_the_one_that_is_handed_over()
 
 def test_a_domain_a_payer_and_a_company_become_one_account() -> None:
     town = World(grace="1h")
-    for n, name in enumerate(("acme.test", "cus_1", "crm-1")):
+    for n, name in enumerate(("acme.test", "stripe:cus_1", "crm-1")):
         town.happens(n / 10, user=f"u{n}", account=name)
     traits = {"domain": "acme.test", "stripe_customer": "cus_1", "crm_company": "crm-1"}
     town.happens(1, user="u9", account="a1", type="group", traits=traits)
     town.passes(2)
     assert town.members("a1") == {"u0", "u1", "u2", "u9"}
-    assert [town.moves(name)[-1][1] for name in ("acme.test", "cus_1", "crm-1")] == [None, None, None]
+    assert [town.moves(name)[-1][1] for name in ("acme.test", "stripe:cus_1", "crm-1")] == [None, None, None]
 
 
 def test_two_companies_at_one_domain_stay_two() -> None:

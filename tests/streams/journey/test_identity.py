@@ -6,17 +6,21 @@ from collections import Counter
 from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.event import Event
+from schemas.sources import REGISTRY
 from streams.journey.identity import (
+    ACCOUNT_TRAITS,
     MARKS,
     STRENGTH,
     Message,
     above,
     account_names,
     entity_of,
+    kind_of_account,
     link_to,
     message,
     passed_on,
@@ -58,6 +62,14 @@ def test_an_address_beside_an_anonymous_id_is_the_entity() -> None:
     assert names(**given) == {"as": "email", "anonymous": "c1"}
 
 
+def test_an_address_that_a_vendor_knows_a_person_by_is_the_address_that_others_know() -> None:
+    """HubSpot's `email:…`, a tracker whose user id is an address, an identify call: one entity, that gives way to a user id."""
+    assert entity_of(event(user="email:ada@acme.test")) == "ada@acme.test"
+    for user in ("email:ada@acme.test", "ada@acme.test"):
+        assert names(user=user, anonymous="c1") == {"as": "email", "anonymous": "c1"}
+        assert names(user=user, type="identify", traits={"email": "Ada@acme.test"}) is None
+
+
 def test_an_alias_gives_up_its_previous_id() -> None:
     assert names(user="u2", type="alias", properties={"previous_id": "u1"}) == {"as": "user", "anonymous": "u1"}
 
@@ -82,8 +94,33 @@ def test_placeholders_are_refused_and_counted_by_kind() -> None:
 def test_a_group_call_names_the_account_in_every_system() -> None:
     traits = {"domain": "WWW.Acme.test.", "stripe_customer": "cus_1", "crm_company": 77}
     found = account_names(event(account="a1", type="group", traits=traits), Counter())
-    assert found == {"as": "account", "domain": "acme.test", "stripe_customer": "cus_1", "crm_company": "77"}
+    assert found == {"as": "account", "domain": "acme.test", "stripe_customer": "stripe:cus_1", "crm_company": "77"}
     assert account_names(event(account="a1", traits=traits), Counter()) is None
+
+
+def test_an_event_of_billing_crm_or_support_names_it_whatever_its_type_but_by_no_domain() -> None:
+    traits = {"domain": "acme.test", "stripe_customer": "stripe:cus_1"}
+    for place in ("billing", "crm", "support"):
+        found = account_names(event(account="a1", place=place, traits=traits), Counter())
+        assert found == {"as": "account", "stripe_customer": "stripe:cus_1"}
+
+
+@pytest.mark.parametrize(
+    ("account", "kind"),
+    [("a1", "account"), ("team:7", "account"), ("stripe:cus_1", "stripe_customer"), ("hubspot:7", "hubspot_company"),
+     ("hubspot:deal:7", "hubspot_deal"), ("salesforce:001", "salesforce_account"), ("zendesk:9", "zendesk_organization")],
+)  # fmt: skip
+def test_an_accounts_kind_is_told_by_its_name_space(account: str, kind: str) -> None:
+    assert kind_of_account(account) == kind
+
+
+def test_every_account_that_a_decoder_emits_can_be_named_by_a_trait() -> None:
+    """Each name space in a source's ways to an account is one of a trait; without one it is the company's own id."""
+    ways = {way for source in REGISTRY for way in source.precedence.account if "{" in way}
+    spaces = {way.partition("{")[0] for way in ways}
+    assert len(spaces) > 10
+    assert spaces <= {written.removesuffix("{}") for written in ACCOUNT_TRAITS.values()}
+    assert all(kind_of_account(space + "7") in ACCOUNT_TRAITS for space in spaces)
 
 
 def test_a_mail_hosts_domain_stands_for_no_company() -> None:
@@ -107,8 +144,9 @@ def test_of_two_names_one_is_above_and_being_above_is_passed_on(three: list[tupl
 
 def test_a_user_id_is_stronger_than_an_address_and_that_than_an_anonymous_id() -> None:
     assert sorted(["user", "anonymous", "email"], key=lambda k: STRENGTH[k]) == ["anonymous", "email", "user"]
-    accounts = ["domain", "stripe_customer", "crm_company", "account"]
-    assert [STRENGTH[kind] for kind in accounts] == [0, 1, 2, 3]
+    accounts = ["domain", "hubspot_deal", "zendesk_organization", "stripe_customer", "hubspot_company", "account"]
+    assert [STRENGTH[kind] for kind in accounts] == sorted(STRENGTH[kind] for kind in accounts)
+    assert len({STRENGTH[kind] for kind in (*ACCOUNT_TRAITS, "domain", "account")}) == len(ACCOUNT_TRAITS) + 2
 
 
 # --- messages ---

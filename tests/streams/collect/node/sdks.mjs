@@ -1,5 +1,5 @@
-// The vendors' Node SDKs, unmodified, telling the story of sdks.py: `node sdks.mjs URL SOURCE`. It runs where they are
-// installed: copy it there. `node sdks.mjs --versions` says which they are.
+// The vendors' Node SDKs, unmodified, telling the story of ../sdks.py to a door: `node sdks.mjs URL`, in the folder where
+// they are installed (../sdk_setup.py).
 import { createRequire } from "node:module";
 
 const require = createRequire(process.cwd() + "/");
@@ -8,7 +8,7 @@ const seconds = AT.getTime() / 1000;
 
 const PACKAGES = {
   segment: "@segment/analytics-node", rudderstack: "@rudderstack/rudder-sdk-node", posthog: "posthog-node",
-  mixpanel: "mixpanel", amplitude: "@amplitude/analytics-node", snowplow: "@snowplow/node-tracker",
+  mixpanel: "mixpanel", amplitude: "@amplitude/analytics-node", snowplow: "@snowplow/node-tracker", stripe: "stripe",
 };
 
 const STORIES = {
@@ -56,24 +56,35 @@ const STORIES = {
   },
   async snowplow(url) {
     const { newTracker, buildSelfDescribingEvent, buildStructEvent } = require(PACKAGES.snowplow);
-    const tracker = newTracker({ namespace: "app", appId: "key-snowplow", encodeBase64: true }, { endpoint: url, eventMethod: "post", bufferSize: 2 });
-    tracker.setUserId("u1");
-    tracker.setDomainUserId("d1");
     const time = { type: "ttm", value: AT.getTime() };
     const account = { schema: "iglu:com.acme/account/jsonschema/1-0-0", data: { id: "acme" } };
     const report = { schema: "iglu:com.acme/report_created/jsonschema/1-0-0", data: { rows: 7 } };
-    tracker.track(buildSelfDescribingEvent({ event: report }), [account], time);
-    tracker.track(buildStructEvent({ category: "export", action: "exported" }), [], time);
-    tracker.flush();
-    await new Promise((done) => setTimeout(done, 1500));
+    for (const method of ["post", "get"]) {
+      let answered;
+      const done = new Promise((resolve) => (answered = resolve));
+      const tracker = newTracker(
+        { namespace: "app", appId: "key-snowplow", encodeBase64: true },
+        { endpoint: url, eventMethod: method, bufferSize: 1, onRequestSuccess: answered, onRequestFailure: answered },
+      );
+      tracker.setUserId("u1");
+      tracker.setDomainUserId("d1");
+      if (method === "post") tracker.track(buildSelfDescribingEvent({ event: report }), [account], time);
+      else tracker.track(buildStructEvent({ category: "export", action: "exported" }), [], time);
+      tracker.flush();
+      await done;
+    }
+  },
+  async stripe(url) {
+    const client = new (require(PACKAGES.stripe))("sk_test_none");
+    const customer = { object: "customer", id: "cus_1", name: "Acme", metadata: { account_id: "acme" } };
+    const event = { id: "evt_1", object: "event", created: seconds, type: "customer.created", livemode: true, data: { object: customer } };
+    const payload = JSON.stringify(event);
+    const header = client.webhooks.generateTestHeaderString({ payload, secret: "key-stripe" });
+    client.webhooks.constructEvent(payload, header, "key-stripe");
+    const answer = await fetch(`${url}/webhooks/stripe`, { method: "POST", body: payload, headers: { "Stripe-Signature": header } });
+    if (answer.status !== 200) throw new Error(`stripe: ${answer.status}`);
   },
 };
 
-if (process.argv[2] === "--versions") {
-  const fs = require("node:fs");
-  const version = (name) => JSON.parse(fs.readFileSync(`node_modules/${name}/package.json`)).version;
-  console.log(JSON.stringify(Object.fromEntries(Object.entries(PACKAGES).map(([source, name]) => [source, `${name} ${version(name)}`]))));
-} else {
-  await STORIES[process.argv[3]](process.argv[2]);
-  process.exit(0);
-}
+await Promise.all(Object.values(STORIES).map((tell) => tell(process.argv[2])));
+process.exit(0);

@@ -138,8 +138,18 @@ def topics(
     with_sources: Annotated[
         int, typer.Option("--with-sources", help="also create source topics with so many partitions")
     ] = 0,
+    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="print them as an AsyncAPI 3 document instead")] = False,
 ) -> None:
     """Show, check or create the topics that the engine needs."""
+    if asyncapi:
+        from streams.asyncapi import text
+        from streams.settings import SettingsError, load_settings
+
+        try:
+            print(text(load_settings(settings)), end="")
+        except SettingsError as problem:
+            raise fail(str(problem)) from None
+        return
     from streams.worker import run_topics
 
     raise typer.Exit(run_topics(settings, apply=apply, with_sources=with_sources))
@@ -159,12 +169,17 @@ def tail(
     kind: Annotated[str | None, typer.Option(help="user or account")] = None,
     machine: Annotated[str | None, typer.Option(help="only this machine: stage, risk, …")] = None,
     entity: Annotated[str | None, typer.Option(help="only this user or account")] = None,
+    account: Annotated[str | None, typer.Option(help="only this account and its users")] = None,
+    to: Annotated[str | None, typer.Option(help="only what enters this state: churn, at_risk, …")] = None,
+    severity: Annotated[str | None, typer.Option(help="only alerts, at least this bad: info to critical")] = None,
+    live: Annotated[bool, typer.Option("--live", help="no backfill, correction or migration")] = False,
     beginning: Annotated[bool, typer.Option("--beginning", help="from the oldest record, not from now on")] = False,
 ) -> None:
     """Follow transitions and alerts as they happen."""
-    from streams.commands.tail import follow
+    from streams.commands.tail import Wanted, follow
 
-    raise typer.Exit(follow(settings, kind, machine, entity, beginning, console))
+    wanted = Wanted(kind, machine, entity, account, to, severity, live)
+    raise typer.Exit(follow(settings, wanted, beginning, console))
 
 
 @app.command()

@@ -63,5 +63,5 @@ def test_what_fits_becomes_an_event(change: dict[str, Any]) -> None:
 
 def test_the_company_of_the_demo_fits() -> None:
     made = Company()
-    for event in made.events()[::40]:
+    for event in list(made.events())[::40]:
         FITS.validate(orjson.loads(made.line(event)))

@@ -132,6 +132,21 @@ def collect(settings: SettingsPath = None) -> None:
 
 
 @app.command()
+def notify(
+    rules: Annotated[Path, typer.Argument(help="YAML file: which alert goes where; see docs/notify.md")],
+    settings: SettingsPath = None,
+    check: Annotated[bool, typer.Option("--check", help="only say whether the file is right")] = False,
+    beginning: Annotated[
+        bool, typer.Option("--beginning", help="at the first start, from the oldest alert on; else from now on")
+    ] = False,
+) -> None:
+    """Tell people of alerts: Slack, Teams, mail, PagerDuty, signed webhooks."""
+    from streams.notify.run import run_notify
+
+    raise typer.Exit(run_notify(rules, settings, check, beginning))
+
+
+@app.command()
 def topics(
     settings: SettingsPath = None,
     apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,

@@ -28,15 +28,23 @@ demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or co
 test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m pytest
 
-check: setup  ## format, lint, types, layers
+check: setup  ## format, lint, types, layers, links of the documentation
 	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "check: clean"
 
 format: setup  ## format the code and sort the imports
 	@$(BIN)/ruff check --quiet --fix --select I . ; $(BIN)/ruff format --quiet .
+
+docs: setup  ## build the documentation into build/site, and make its generated pages again
+	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
+
+first-transition: setup  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse
+	@$(BIN)/python -m deploy.first
 
 bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same broker, the same run
 	@$(BIN)/python -m tests.bench
@@ -53,4 +61,4 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate lock clean
+.PHONY: help setup demo test check format docs first-transition bench simulate lock clean

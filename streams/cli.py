@@ -213,6 +213,23 @@ def explain(
 
 
 @app.command()
+def sql(
+    question: Annotated[
+        str | None, typer.Argument(help="the name of a question, or SQL; without one, the questions are listed")
+    ] = None,
+    settings: SettingsPath = None,
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of a server")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+) -> None:
+    """Ask ClickHouse, or the engine inside this process over what a replay wrote."""
+    from streams.commands.sql import ask
+
+    raise typer.Exit(ask(question, settings, directory, form, console))
+
+
+@app.command()
 def validate(
     definition: DefinitionPath,
     against: Annotated[Path | None, typer.Option("--against", help="a sample of records: .jsonl or .jsonl.gz")] = None,

@@ -38,7 +38,8 @@ def test_a_question_by_name_is_answered_from_a_folder(folder: Path) -> None:
 
 
 def test_events_transitions_and_alerts_are_all_there_and_once_when_asked_twice(folder: Path) -> None:
-    question = "SELECT (SELECT count() FROM events) AS e, (SELECT count() FROM valid_transitions) AS t, (SELECT count() FROM alerts_now) AS a"
+    counts = {"e": "events", "t": "valid_transitions", "a": "alerts_now"}
+    question = "SELECT " + ", ".join(f"(SELECT count() FROM {view}) AS {name}" for name, view in counts.items())
     for _ in range(2):
         status, said, _ = sql(question, "--from", str(folder), "--format", "json")
         assert (status, said) == (0, '{"e":4,"t":11,"a":1}\n')

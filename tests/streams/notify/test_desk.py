@@ -123,6 +123,20 @@ def test_an_alert_that_opens_again_after_its_end_was_told_is_told_again() -> Non
     assert send(found, NOON + 3 * HOUR) == []
 
 
+def test_an_end_that_waits_for_the_morning_is_dropped_where_the_alert_opens_again_in_the_night() -> None:
+    found, said = desk(), {"severity": "high", "carry": {"plan": "pro"}}
+    opened = alert(at=NOON, **said)
+    again = {**opened, "detected_at": alert(at=NIGHT + HOUR)["detected_at"]}
+    found.take(opened, (0, 1), NOON)
+    assert told(send(found, NOON)) == [("owners", "opened", ["a1"])]
+    found.take(alert(of=opened, status="retracted", at=NIGHT, **said), (0, 2), NIGHT)
+    found.take(again, (0, 3), NIGHT + HOUR)
+    assert found.safe(0) is None
+    assert send(found, NOON + 24 * HOUR) == []
+    found.take(alert(of=opened, status="resolved", at=NOON + 25 * HOUR, **said), (0, 4), NOON + 25 * HOUR)
+    assert told(send(found, NOON + 25 * HOUR)) == [("owners", "closed", ["a1"])]
+
+
 def test_an_end_waits_for_its_opening_that_is_on_its_way_and_is_dropped_with_one_that_never_arrives() -> None:
     for sent in (True, False):
         found, opened = desk(), alert(severity="critical")

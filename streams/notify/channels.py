@@ -81,6 +81,10 @@ class Sender:
             return await asyncio.wait_for(asyncio.to_thread(self._apprise, channel, message), 4 * ANSWER_S)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return Failed(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        except (
+            Exception
+        ) as error:  # a record that somebody else wrote, whose parts are not ours: no other one waits for it
+            return Failed(f"it cannot be put into words: {type(error).__name__}: {error}", final=True)
 
     async def _webhook(self, channel: Channel, message: Message, seconds: int) -> Failed | None:
         data = payload(message, self._rules)

@@ -219,6 +219,8 @@ class _Reader:
 
     def _link(self, fields: Fields) -> str:
         link = fields.text("link") or ""
+        if re.search(r"[{}]", _PLACEHOLDER.sub("", link)):
+            self._report.error(fields.get("link") or fields.place, "`link` has a bracket without its other half")
         for word in _PLACEHOLDER.findall(link):
             if word not in LINK:
                 near = nearest(word, LINK)

@@ -110,6 +110,17 @@ def test_a_webhook_that_is_not_there_is_a_reason_and_no_error() -> None:
     assert not failed.final
 
 
+def test_a_record_that_cannot_be_put_into_words_holds_no_other_back(mailbox: Mailbox) -> None:
+    found = rules(mailbox.port)
+    message = messages(found)["owners"]
+    item = message.items[0]
+    strange = item._replace(record={**item.record, "because": [{"somebody": "else's"}]})
+    failed = send(found, message._replace(items=(strange,)))
+    assert failed is not None
+    assert failed.final
+    assert mailbox.mails == []
+
+
 def test_a_signature_covers_body_and_time() -> None:
     found = {signature("s", b"x", 1), signature("s", b"y", 1), signature("s", b"x", 2), signature("t", b"x", 1)}
     assert len(found) == 4

@@ -52,6 +52,7 @@ def test_the_whole_file_is_read() -> None:
         ("otherwise: cs@acme.io\n", "", "goes to `{to}`, so `otherwise:` must say who hears"),
         ("{alert}", "{alrt}", "`link` fills in {alrt}, which is none of kind, entity, account, alert. Did you mean {alert}?"),
         ("{when: {kind: user}, send: feed, resolved: false}", "{send: feed}", "this route takes every alert, so"),
+        ("{alert}", "{alert", "`link` has a bracket without its other half"),
         ("within: 10m", "within: 10", "`within`"),
         ("language: 1", "language: 2", "`language` of the file must be a whole number from 1 to 1"),
     ],

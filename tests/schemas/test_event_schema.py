@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from deploy.demo.company import Company
+from deploy.demo import community
 from schemas.event import Event
 from schemas.event_schema import event_schema
 from schemas.sources import canonical
@@ -61,7 +62,8 @@ def test_what_fits_becomes_an_event(change: dict[str, Any]) -> None:
     assert isinstance(decoded(record), Event)
 
 
-def test_the_company_of_the_demo_fits() -> None:
-    made = Company()
-    for event in list(made.events())[::40]:
-        FITS.validate(orjson.loads(made.line(event)))
+def test_the_community_of_the_demo_fits() -> None:
+    lines = list(islice(community.events(), 400))
+    assert len(lines) == 400
+    for line in lines:
+        FITS.validate(orjson.loads(line))

@@ -31,15 +31,23 @@ sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests
 test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-check: setup  ## format, lint, types, layers
+check: setup  ## format, lint, types, layers, links of the documentation
 	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "check: clean"
 
 format: setup  ## format the code and sort the imports
 	@$(BIN)/ruff check --quiet --fix --select I . ; $(BIN)/ruff format --quiet .
+
+docs: setup  ## build the documentation into build/site, and make its generated pages again
+	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
+
+first-transition: setup  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse
+	@$(BIN)/python -m deploy.first
 
 bench: setup  ## ours against idiomatic Faust, then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
 	@$(if $(BENCH),,$(BIN)/python -m tests.bench)
@@ -69,4 +77,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check format bench simulate chaos soak lock clean
+.PHONY: help setup demo test sdks check docs first-transition format bench simulate chaos soak lock clean

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from schemas import alert, deadletter, member, snapshot, transition
+from schemas.event_schema import event_schema
 from schemas.shape import Object, Shape
 
 FOLDER = Path(__file__).parent / "json"
@@ -26,8 +27,9 @@ RECORDS: dict[str, Shape[Any]] = {
 
 
 def schemas() -> dict[str, Object]:
-    """{file name: JSON Schema} of every published record."""
-    return {f"{name}.schema.json": shape.schema(name) for name, shape in RECORDS.items()}
+    """{file name: JSON Schema} of every published record, and of the events in our own JSON that go in."""
+    found = {f"{name}.schema.json": shape.schema(name) for name, shape in RECORDS.items()}
+    return {**found, "event.schema.json": event_schema()}
 
 
 def write(folder: Path = FOLDER) -> list[Path]:

@@ -136,14 +136,39 @@ def collect(settings: SettingsPath = None) -> None:
 
 
 @app.command()
+def notify(
+    rules: Annotated[Path, typer.Argument(help="YAML file: which alert goes where; see docs/notify.md")],
+    settings: SettingsPath = None,
+    check: Annotated[bool, typer.Option("--check", help="only say whether the file is right")] = False,
+    beginning: Annotated[
+        bool, typer.Option("--beginning", help="at the first start, from the oldest alert on; else from now on")
+    ] = False,
+) -> None:
+    """Tell people of alerts: Slack, Teams, mail, PagerDuty, signed webhooks."""
+    from streams.notify.run import run_notify
+
+    raise typer.Exit(run_notify(rules, settings, check, beginning))
+
+
+@app.command()
 def topics(
     settings: SettingsPath = None,
     apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,
     with_sources: Annotated[
         int, typer.Option("--with-sources", help="also create source topics with so many partitions")
     ] = 0,
+    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="print them as an AsyncAPI 3 document instead")] = False,
 ) -> None:
     """Show, check or create the topics that the engine needs."""
+    if asyncapi:
+        from streams.asyncapi import text
+        from streams.settings import SettingsError, load_settings
+
+        try:
+            print(text(load_settings(settings)), end="")
+        except SettingsError as problem:
+            raise fail(str(problem)) from None
+        return
     from streams.worker import run_topics
 
     raise typer.Exit(run_topics(settings, apply=apply, with_sources=with_sources))
@@ -163,12 +188,17 @@ def tail(
     kind: Annotated[str | None, typer.Option(help="user or account")] = None,
     machine: Annotated[str | None, typer.Option(help="only this machine: stage, risk, …")] = None,
     entity: Annotated[str | None, typer.Option(help="only this user or account")] = None,
+    account: Annotated[str | None, typer.Option(help="only this account and its users")] = None,
+    to: Annotated[str | None, typer.Option(help="only what enters this state: churn, at_risk, …")] = None,
+    severity: Annotated[str | None, typer.Option(help="only alerts, at least this bad: info to critical")] = None,
+    live: Annotated[bool, typer.Option("--live", help="no backfill, correction or migration")] = False,
     beginning: Annotated[bool, typer.Option("--beginning", help="from the oldest record, not from now on")] = False,
 ) -> None:
     """Follow transitions and alerts as they happen."""
-    from streams.commands.tail import follow
+    from streams.commands.tail import Wanted, follow
 
-    raise typer.Exit(follow(settings, kind, machine, entity, beginning, console))
+    wanted = Wanted(kind, machine, entity, account, to, severity, live)
+    raise typer.Exit(follow(settings, wanted, beginning, console))
 
 
 @app.command()
@@ -208,6 +238,23 @@ def erase(
 
     wish = Wish(kind, name, reason, by, not after_grace, purge, patience)
     raise typer.Exit(forget(wish, settings, console, json))
+
+
+@app.command()
+def sql(
+    question: Annotated[
+        str | None, typer.Argument(help="the name of a question, or SQL; without one, the questions are listed")
+    ] = None,
+    settings: SettingsPath = None,
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="a folder that `journeys replay` wrote, instead of a server")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+) -> None:
+    """Ask ClickHouse, or the engine inside this process over what a replay wrote."""
+    from streams.commands.sql import ask
+
+    raise typer.Exit(ask(question, settings, directory, form, console))
 
 
 @app.command()

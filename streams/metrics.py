@@ -43,6 +43,8 @@ Name = Literal[
     "journeys_sink_failures_total",
     "journeys_sink_waiting_rows",
     "journeys_sink_flush_seconds",
+    "journeys_notifications_total",
+    "journeys_notifications_waiting",
 ]
 """All names. mypy refuses any other."""
 
@@ -89,6 +91,11 @@ ABOUT: dict[Name, About] = {
     "journeys_sink_failures_total": About("Writes that failed and are tried again, by kind", ("kind",)),
     "journeys_sink_waiting_rows": About("Rows collected and not stored yet"),
     "journeys_sink_flush_seconds": About("How long the last flush took"),
+    # `given_up` is an alert that somebody never heard of; the log says why.
+    "journeys_notifications_total": About(
+        "Messages of `journeys notify`, by what became of them", ("channel", "outcome")
+    ),
+    "journeys_notifications_waiting": About("Alerts that wait for their group, hour, digest or channel"),
 }
 assert set(ABOUT) == set(get_args(Name))
 

@@ -23,7 +23,10 @@ USERS_CHANGELOG, ACCOUNTS_CHANGELOG = "users-changelog", "accounts-changelog"
 PUBLISHED = ("transitions.user", "transitions.account", "alerts", "state.user", "state.account", "dead-letters")
 """What the engine publishes and the sink reads, by logical name."""
 
+NOTIFICATIONS = "notifications"
+
 HOUR = 3_600_000
+YEAR = 365 * 24 * HOUR
 
 _LARGE = {"max.message.bytes": str(MOST_BYTES + 65_536)}
 """A state with all beside it may be large, and a dead letter is larger than the record that it holds."""
@@ -72,6 +75,22 @@ def plan(settings: Settings, with_sources: int = 0) -> list[TopicPlan]:
         ours.append(TopicPlan(p + name, n, _BROKERS_CLOCK | (compact if name.startswith("state.") else kept)))
     sources = [TopicPlan(source.topic, with_sources, ours=with_sources > 0) for source in settings.sources]
     return ours + sources
+
+
+def notifications(settings: Settings) -> TopicPlan:
+    """What `journeys notify` has told, by alert and channel: one partition, since each notifier reads all of it."""
+    kept = {"cleanup.policy": "compact,delete", "retention.ms": str(YEAR)}
+    return TopicPlan(settings.prefix + NOTIFICATIONS, 1, kept)
+
+
+async def make_notifications(settings: Settings, client: AIOKafkaClient) -> str:
+    """Its name, once it is there; only who runs a notifier needs it, so the engine does not ask for it. Raises TopicsError."""
+    planned = notifications(settings)
+    if planned.name not in await found(client, [planned]):
+        await _make(settings, [planned])
+    while planned.name not in await found(client, [planned]):
+        await asyncio.sleep(0.05)
+    return planned.name
 
 
 async def found(client: AIOKafkaClient, planned: list[TopicPlan]) -> dict[str, Topic]:

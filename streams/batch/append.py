@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streams.attributes import Attributes, attributes
 from streams.batch.owner import SendFailed
 from streams.batch.partition import Partitioner
 from streams.delivery.contracts import Output
@@ -91,15 +92,16 @@ class Appender:
             partition = self._partitioner.of(topic, output.key)
         outlet = self._outlets.get((topic, partition))
         if outlet is None:
-            outlet = self._outlets[topic, partition] = Outlet(self._sender, topic, partition)
+            outlet = Outlet(self._sender, topic, partition, attributes(output.topic, topic))
+            self._outlets[topic, partition] = outlet
         return outlet
 
 
 class Outlet:
-    """The way to one partition: one record batch in flight, one being filled."""
+    """The way to one partition: one record batch in flight, one being filled. `attributes`: headers it adds to each record."""
 
-    def __init__(self, sender: Sender, topic: str, partition: int) -> None:
-        self._sender, self._topic, self._partition = sender, topic, partition
+    def __init__(self, sender: Sender, topic: str, partition: int, attributes: Attributes | None = None) -> None:
+        self._sender, self._topic, self._partition, self._attributes = sender, topic, partition, attributes
         self._waiting: deque[tuple[BatchBuilder, asyncio.Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._failed: SendFailed | None = None
@@ -109,6 +111,8 @@ class Outlet:
         if self._failed is not None:
             raise self._failed
         headers = list(output.headers)
+        if self._attributes is not None:
+            headers += self._attributes.of(output.key, output.value)
         if self._waiting:
             batch, landing = self._waiting[-1]
             if batch.append(timestamp=now, key=output.key, value=output.value, headers=headers) is not None:

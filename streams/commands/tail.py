@@ -25,43 +25,79 @@ AGAIN = 2.0
 """Seconds between two attempts to reach Kafka or to see a topic that is not there yet."""
 
 
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+
+
 class Wanted(NamedTuple):
-    """What is shown; None means all. An alert belongs to no machine, so a machine leaves all alerts out."""
+    """What is shown; None means all. An alert belongs to no machine, so a machine leaves all alerts out; so does a state.
+
+    severity  alerts at least this bad, and no transitions
+    account   an account and its users
+    live      only what is found out as it happens: no backfill, correction or migration
+    """
 
     kind: str | None = None
     machine: str | None = None
     entity: str | None = None
+    account: str | None = None
+    to: str | None = None
+    severity: str | None = None
+    live: bool = False
 
     def takes(self, record: Mapping[str, Any]) -> bool:
         return (
             self.kind in (None, record["kind"])
             and self.machine in (None, record.get("machine"))
             and self.entity in (None, record["entity"])
+            and self.to in (None, record.get("to"))
+            and (self.account is None or self.account in (record["account"], _own_account(record)))
+            and (self.severity is None or self._severe(record.get("severity")))
+            and (not self.live or record["origin"] == "live")
         )
+
+    def _severe(self, severity: Any) -> bool:
+        return severity in SEVERITIES and SEVERITIES.index(severity) >= SEVERITIES.index(self.severity or "info")
 
     def topics(self, prefix: str) -> list[str]:
         """The topics that can hold something wanted."""
         other = {"user": "transitions.account", "account": "transitions.user"}.get(self.kind or "")
-        left_out = {other, "alerts" if self.machine else None}
+        left_out = {other, "alerts" if self.machine or self.to else None}
+        if self.severity is not None:
+            left_out |= {"transitions.user", "transitions.account"}
         return [prefix + topic for topic in TOPICS if topic not in left_out]
 
 
-def follow(
-    settings: Path | None, kind: str | None, machine: str | None, entity: str | None, beginning: bool, console: Console
-) -> int:
+def _own_account(record: Mapping[str, Any]) -> Any:
+    """An account's own transitions name no account beside the entity."""
+    return record["entity"] if record["kind"] == "account" else None
+
+
+def follow(settings: Path | None, wanted: Wanted, beginning: bool, console: Console) -> int:
     """Print what is published, from now on or from the beginning, until Ctrl-C. Status: 0, or 2 for a wrong option."""
-    if kind not in (None, "user", "account"):
-        console.print(f"--kind {kind} is none; write user or account", style="red", highlight=False)
+    wrong = _wrong(wanted)
+    if wrong is not None:
+        console.print(wrong, style="red", highlight=False)
         return 2
     try:
         where = load_settings(settings)
     except SettingsError as problem:
         console.print(str(problem), style="red", highlight=False, soft_wrap=True)
         return 2
-    tail = Tail(where, Wanted(kind, machine, entity), beginning, lambda line: console.print(line, soft_wrap=True))
+    tail = Tail(where, wanted, beginning, lambda line: console.print(line, soft_wrap=True))
     with suppress(KeyboardInterrupt), _quiet():
         asyncio.run(tail.run())
     return 0
+
+
+def _wrong(wanted: Wanted) -> str | None:
+    """What is wrong with the options, and what to write."""
+    if wanted.kind not in (None, "user", "account"):
+        return f"--kind {wanted.kind} is none; write user or account"
+    if wanted.severity not in (None, *SEVERITIES):
+        return f"--severity {wanted.severity} is none; write {', '.join(SEVERITIES[:-1])} or {SEVERITIES[-1]}"
+    if wanted.severity is not None and (wanted.machine or wanted.to):
+        return "--severity is of alerts, --machine and --to are of transitions; leave one of them out"
+    return None
 
 
 class Tail:

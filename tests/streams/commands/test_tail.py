@@ -179,12 +179,14 @@ def test_a_missing_kafka_is_said_once_and_tried_again(monkeypatch: pytest.Monkey
 
 def test_a_wrong_kind_or_setting_is_status_2(tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text("bootsrap = 'x'\n")
-    for settings, kind, message in (
-        (None, "usr", "write user or account"),
-        (tmp_path / "wrong.toml", None, "did you mean"),
+    for settings, wanted, message in (
+        (None, Wanted("usr"), "write user or account"),
+        (None, Wanted(severity="bad"), "write info, low, medium, high or critical"),
+        (None, Wanted(severity="high", to="churn"), "leave one of them out"),
+        (tmp_path / "wrong.toml", Wanted(), "did you mean"),
     ):
         with (tmp_path / "out").open("w+") as out:
-            assert follow(settings, kind, None, None, False, Console(file=out, width=200)) == 2
+            assert follow(settings, wanted, False, Console(file=out, width=200)) == 2
             out.seek(0)
             assert message in out.read()
 
@@ -217,3 +219,22 @@ def test_ctrl_c_ends_the_command_quietly(kafka: str, prefix: str, tmp_path: Path
         process.kill()
     assert process.returncode == 0
     assert said == ""
+
+
+def taken(wanted: Wanted) -> list[dict[str, Any]]:
+    """What a filter leaves of all that is published, and asks no topic for in vain."""
+    records = [(output.topic, orjson.loads(output.value)) for output in published() if output.value]
+    left = [(topic, record) for topic, record in records if wanted.takes(record)]
+    assert {topic for topic, _ in left} <= set(wanted.topics(""))
+    return [record for _, record in left]
+
+
+def test_filters_by_account_state_severity_and_origin() -> None:
+    acme = taken(Wanted(account="acme"))
+    assert {record["kind"] for record in acme} == {"user", "account"}
+    assert taken(Wanted(account="other")) == []
+    assert {record["to"] for record in taken(Wanted(to="churn"))} == {"churn"}
+    assert {record["severity"] for record in taken(Wanted(severity="medium"))} == {"high"}
+    assert taken(Wanted(severity="critical")) == []
+    assert {record["origin"] for record in taken(Wanted(live=True))} <= {"live"}
+    assert len(taken(Wanted(live=True))) < len(taken(Wanted()))

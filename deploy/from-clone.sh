@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# From a fresh clone to the first live transition, everything included, timed: deploy/from-clone.sh [REPOSITORY]
+# Clones into a temporary folder (the repository that this file is in, unless told), runs `make setup` and `make first-transition`.
+set -euo pipefail
+repository=${1:-$(cd "$(dirname "$0")/.." && pwd)}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+began=$SECONDS
+git clone --quiet "$repository" "$folder/journeys"
+cd "$folder/journeys"
+echo "$((SECONDS - began)) s  cloned"
+make setup
+echo "$((SECONDS - began)) s  set up"
+make first-transition
+total=$((SECONDS - began))
+echo "$total s  from a fresh clone to the first live transition (promised: below 300)"
+test "$total" -lt 300

@@ -102,6 +102,17 @@ def members(client: Client, account: str, levels: LevelRules, seen: Seen, limit:
     )
 
 
+def levels_of(client: Client, titles: Sequence[str | None], levels: LevelRules) -> list[str]:
+    """The level of each title, by the same rules as in lists."""
+    found = ask(
+        client,
+        f"SELECT {levels.column('title')} AS level FROM (SELECT arrayJoin({{titles:Array(String)}}) AS title)",
+        titles=[title or "" for title in titles],
+        **levels.parameters(),
+    )
+    return [row["level"] for row in found]
+
+
 def active_days(client: Client, user: str, seen: Seen, now: int, days: int = 365) -> dict[Any, int]:
     """{day: events of activity} of one user's last so many days."""
     found = ask(

@@ -134,7 +134,9 @@ def collect(settings: SettingsPath = None) -> None:
 @app.command()
 def board(
     settings: SettingsPath = None,
-    host: Annotated[str | None, typer.Option(help="address to listen on; without it the setting, or this machine alone")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="address to listen on; without it the setting, or this machine alone")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="port; 0 is any that is free")] = None,
 ) -> None:
     """Open the live board: where users and accounts stand, over ClickHouse, in a browser."""

@@ -215,7 +215,9 @@ class _Reader:
 
     def settings(self, told: dict[str, Any]) -> Settings:
         self._no_strangers()
-        values = self._table(Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "board"))
+        values = self._table(
+            Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "board")
+        )
         values["sources"] = self._sources(told.get("sources", []))
         values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
         for name, kind, secret in (("clickhouse", ClickHouse, SECRETS[1]), ("kafka", KafkaSecurity, SECRETS[0])):

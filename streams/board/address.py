@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from sinks.clickhouse.board.scope import Scope
 
-FILTERS = ("owner", "plan", "segment", "q", "signal", "renews", "days")
-DAYS = (7, 30, 90, 365)
 PAGE = 50
 LONGEST = 200
 """Characters of a value that are read: no name is longer, and a query is no place for a novel."""
@@ -49,12 +47,12 @@ class Address(NamedTuple):
         query = {name: self.query[name] for name in names if name in self.query}
         return f"?{urlencode(query)}" if query else ""
 
-    def scope(self, now: int, machines: Mapping[str, Any], **more: Any) -> Scope:
+    def scope(self, now: int, machines: Sequence[str]) -> Scope:
         """The accounts that the filters let through. `machines`: those whose name can be a filter."""
         states = tuple((machine, self.query[machine]) for machine in machines if machine in self.query)
         days = self.number("days", 0, 0, 36_500)
         renews = self.number("renews", 0, 0, 3_650)
         return Scope(
             now, self.get("owner"), self.get("plan"), self.get("segment"), self.get("q"), states, self.get("signal"),
-            renews or None, days or None, **more,
+            renews or None, days or None,
         )  # fmt: skip

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+FALL = 0.1
+"""Of the whole range: what a line of a few pixels shows as a fall, and no day's trembling."""
+
 
 class Line(NamedTuple):
     """A named line. None is a gap. `kind` is the class that colours it."""
@@ -35,14 +38,16 @@ def spark(values: Sequence[float], label: str, low: float = 0.0, high: float = 1
     if len(values) < 2:
         return Markup('<span class="quiet">–</span>')
     points = _points(values, low, high, 100, 28, 2)
-    rises = "up" if values[-1] >= values[0] else "down"
+    trend = "fell" if values[-1] < values[0] - FALL * (high - low) else "held"
     return Markup(
         '<svg class="spark {}" viewBox="0 0 100 28" role="img" aria-label="{}" preserveAspectRatio="none">'
         '<polyline points="{}"/></svg>'
-    ).format(rises, label, points)
+    ).format(trend, label, points)
 
 
-def lines(series: Sequence[Line], labels: Sequence[str], label: str, high: float | None = None, unit: str = "") -> Markup:
+def lines(
+    series: Sequence[Line], labels: Sequence[str], label: str, high: float | None = None, unit: str = ""
+) -> Markup:
     """Lines over the same steps. `labels`: the text of each step; a few of them are shown."""
     known = [value for line in series for value in line.values if value is not None]
     top = high if high is not None else nice(max(known, default=1.0))
@@ -58,7 +63,8 @@ def _line(line: Line, top: float) -> Markup:
     placed = [(n * step, value) for n, value in enumerate(line.values)]
     pieces = [list(group) for known, group in groupby(placed, lambda at: at[1] is not None) if known]
     paths = "".join(
-        "M" + "L".join(f"{x:.2f} {100 - 100 * min(value or 0.0, top) / top:.2f}" for x, value in piece) for piece in pieces
+        "M" + "L".join(f"{x:.2f} {100 - 100 * min(value or 0.0, top) / top:.2f}" for x, value in piece)
+        for piece in pieces
     )
     return Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(line.kind, paths, line.name)
 
@@ -72,7 +78,8 @@ def columns(
     bottom = nice(deepest) if deepest else 0.0
     scale, width = 100 / (top + bottom), 100 / max(len(stacks), 1)
     drawn = Markup("").join(
-        _stack(stack, n * width + width * 0.14, width * 0.72, top * scale, scale, labels[n]) for n, stack in enumerate(stacks)
+        _stack(stack, n * width + width * 0.14, width * 0.72, top * scale, scale, labels[n])
+        for n, stack in enumerate(stacks)
     )
     zero = Markup('<line class="zero" x1="0" x2="100" y1="{0:.2f}" y2="{0:.2f}"/>').format(top * scale)
     picture = Markup(
@@ -88,9 +95,9 @@ def _stack(stack: Sequence[tuple[str, float]], x: float, width: float, zero: flo
         y = up - height if amount > 0 else down
         up, down = (up - height, down) if amount > 0 else (up, down + height)
         parts.append(
-            Markup('<rect class="bar {}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"><title>{}</title></rect>').format(
-                kind, x, y, width, height, f"{label}: {kind} {abs(amount):,.0f}"
-            )
+            Markup(
+                '<rect class="bar {}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"><title>{}</title></rect>'
+            ).format(kind, x, y, width, height, f"{label}: {kind} {abs(amount):,.0f}")
         )
     return Markup("").join(parts)
 
@@ -107,10 +114,16 @@ def numbers(n: int) -> list[str]:
 
 def _framed(picture: Markup, top: float, labels: Sequence[str], unit: str, bottom: float = 0.0) -> Markup:
     steps = [top, top / 2, 0.0] if not bottom else [top, 0.0, -bottom]
-    marks = Markup("").join(Markup("<span>{}</span>").format(f"{step:,.6g}{unit}") for step in steps)
+    marks = Markup("").join(
+        Markup('<text x="100%" y="{:.2f}%" text-anchor="end" dominant-baseline="central">{}</text>').format(
+            100 * (top - step) / (top + bottom), f"{step:,.6g}{unit}"
+        )
+        for step in steps
+        if not (bottom and step < 0 and bottom < 0.08 * (top + bottom))  # it would be written over the nought
+    )
     below = Markup("").join(Markup("<span>{}</span>").format(text) for text in labels)
     return Markup(
-        '<div class="chart"><div class="ys" aria-hidden="true">{}</div><div class="plot">{}</div>'
+        '<div class="chart"><svg class="ys" aria-hidden="true">{}</svg><div class="plot">{}</div>'
         '<div class="xs" aria-hidden="true">{}</div></div>'
     ).format(marks, picture, below)
 
@@ -146,50 +159,59 @@ def _points(values: Sequence[float], low: float, high: float, width: float, heig
     )
 
 
-WIDTH, HEIGHT, GAP, NODE = 640, 340, 10, 10
+WIDTH, TALLEST, GAP, NODE = 640, 340, 10, 10
+THICKEST = 16.0
+"""Pixels an entity at most: three who moved are no flood."""
+
+LEAST = 8.0
+"""Pixels that a node has room for, so that the names of two small ones do not overlap."""
 
 
 def sankey(flows: Sequence[Flow], order: Sequence[str], label: str) -> Markup:
     """Who went from where to where: states left on the left, states entered on the right, in the definition's order."""
-    flows = [flow for flow in flows if flow.amount > 0]
+    flows = sorted((f for f in flows if f.amount > 0), key=lambda f: (_rank(order, f.left), _rank(order, f.right)))
     if not flows:
         return Markup('<p class="empty">Nobody moved in this time.</p>')
-    rank = {name: n for n, name in enumerate(order)}
-    lefts = _nodes([(flow.left, flow.amount) for flow in flows], rank)
-    rights = _nodes([(flow.right, flow.amount) for flow in flows], rank)
-    at_left, at_right = {name: y for name, (y, _) in lefts.items()}, {name: y for name, (y, _) in rights.items()}
-    scale = _scale([(flow.left, flow.amount) for flow in flows], [(flow.right, flow.amount) for flow in flows])
+    sides = [_totals(flows, side, order) for side in ("left", "right")]
+    scale = min(THICKEST, *((TALLEST - GAP * (len(side) - 1)) / sum(side.values()) for side in sides))
+    height = 8 + max(_tall(side, scale) for side in sides)
+    lefts, rights = (_placed(side, scale, height) for side in sides)
+    at_left, at_right = dict(lefts), dict(rights)
     drawn = []
-    for flow in sorted(flows, key=lambda f: (rank.get(f.left, 99), rank.get(f.right, 99))):
+    for flow in flows:
         thick = flow.amount * scale
         drawn.append(_ribbon(flow, at_left[flow.left], at_right[flow.right], thick))
         at_left[flow.left] += thick
         at_right[flow.right] += thick
-    nodes = [_node(name, y, tall, 150, "end", rank) for name, (y, tall) in lefts.items()]
-    nodes += [_node(name, y, tall, WIDTH - 150 - NODE, "start", rank) for name, (y, tall) in rights.items()]
+    nodes = [_node(name, y, sides[0][name] * scale, 150, "end") for name, y in lefts.items()]
+    nodes += [_node(name, y, sides[1][name] * scale, WIDTH - 150 - NODE, "start") for name, y in rights.items()]
     return Markup('<svg class="sankey" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup("").join(drawn), Markup("").join(nodes)
+        WIDTH, round(height), label, Markup("").join(drawn), Markup("").join(nodes)
     )
 
 
-def _scale(*sides: Sequence[tuple[str, int]]) -> float:
-    """Pixels an entity: both sides fit."""
-    most = max(len({name for name, _ in side}) for side in sides)
-    return (HEIGHT - 8 - GAP * (most - 1)) / sum(amount for _, amount in sides[0])
+def _rank(order: Sequence[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)
 
 
-def _nodes(amounts: Sequence[tuple[str, int]], rank: Mapping[str, int]) -> dict[str, tuple[float, float]]:
-    """{name: (top, height)} of one side."""
+def _totals(flows: Sequence[Flow], side: str, order: Sequence[str]) -> dict[str, int]:
+    """{name: how many left it or entered it}, in order."""
     totals: dict[str, int] = {}
-    for name, amount in amounts:
-        totals[name] = totals.get(name, 0) + amount
-    most = len(totals)
-    scale = (HEIGHT - 8 - GAP * (most - 1)) / sum(totals.values())
-    scale = min(scale, (HEIGHT - 8 - GAP * 8) / sum(totals.values()))
-    placed, y = {}, 4.0
-    for name in sorted(totals, key=lambda n: rank.get(n, 99)):
-        placed[name] = (y, totals[name] * scale)
-        y += totals[name] * scale + GAP
+    for flow in sorted(flows, key=lambda f: _rank(order, getattr(f, side))):
+        totals[getattr(flow, side)] = totals.get(getattr(flow, side), 0) + flow.amount
+    return totals
+
+
+def _tall(side: Mapping[str, int], scale: float) -> float:
+    return sum(max(amount * scale, LEAST) for amount in side.values()) + GAP * (len(side) - 1)
+
+
+def _placed(side: Mapping[str, int], scale: float, height: float) -> dict[str, float]:
+    """{name: top} of one side's nodes, below each other, in the middle of the picture."""
+    placed, y = {}, (height - _tall(side, scale)) / 2
+    for name, amount in side.items():
+        placed[name] = y
+        y += max(amount * scale, LEAST) + GAP
     return placed
 
 
@@ -204,7 +226,7 @@ def _ribbon(flow: Flow, left: float, right: float, thick: float) -> Markup:
     return Markup('<path class="ribbon {}" d="{}"><title>{}</title></path>').format(tone(flow.right), path, told)
 
 
-def _node(name: str, y: float, tall: float, x: float, anchor: str, rank: Mapping[str, int]) -> Markup:
+def _node(name: str, y: float, tall: float, x: float, anchor: str) -> Markup:
     text = x - 8 if anchor == "end" else x + NODE + 8
     return Markup(
         '<rect class="node {}" x="{}" y="{:.1f}" width="{}" height="{:.1f}" rx="2"/>'
@@ -228,7 +250,10 @@ def calendar(acts: Mapping[date, int], last: date, label: str, weeks: int = 53) 
         heat = 0 if not acted else 1 + min(3, int(4 * (acted - 1) / max(most, 1)))
         squares.append(
             Markup('<rect class="h{}" x="{}" y="{}" width="11" height="11" rx="2"><title>{}</title></rect>').format(
-                heat, 13 * (n // 7), 16 + 13 * (n % 7), f"{day:%a %d %b %Y}: {acted or 'no'} {'act' if acted == 1 else 'acts'}"
+                heat,
+                13 * (n // 7),
+                16 + 13 * (n % 7),
+                f"{day:%a %d %b %Y}: {acted or 'no'} {'act' if acted == 1 else 'acts'}",
             )
         )
     months = [

@@ -43,18 +43,20 @@ class Live:
 
     async def news(self) -> AsyncIterator[str]:
         """What to send to a browser, as server-sent events: `fresh`, `away` with the reason, or a comment as a beat."""
+        told = (self.version, self.away)
         yield self._event()
         while True:
-            before = (self.version, self.away)
             try:
-                async with self._changed:
-                    await asyncio.wait_for(
-                        self._changed.wait_for(lambda: (self.version, self.away) != before), BEAT_S
-                    )
+                await asyncio.wait_for(self._other_than(told), BEAT_S)
             except TimeoutError:
                 yield ": beat\n\n"
                 continue
+            told = (self.version, self.away)
             yield self._event()
+
+    async def _other_than(self, told: tuple[str, str | None]) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: (self.version, self.away) != told)
 
     def _event(self) -> str:
         if self.away is not None:

@@ -50,7 +50,9 @@ async def _health(_request: web.Request) -> web.Response:
 def _live(board: Board) -> Handler:
     async def live(request: web.Request) -> web.StreamResponse:
         """Server-sent events, until the browser goes."""
-        answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        answer = web.StreamResponse(
+            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
         await answer.prepare(request)
         with suppress(ConnectionResetError):
             async for event in board.live.news():

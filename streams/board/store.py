@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from queue import Empty, LifoQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -16,6 +16,11 @@ T = TypeVar("T")
 
 AT_ONCE = 4
 """Questions under way; a page asks eight or so, and ClickHouse answers few at a time quicker than many."""
+
+
+async def together(*questions: Awaitable[Any]) -> list[Any]:
+    """The answers to several questions that wait for each other's turn, in order."""
+    return list(await asyncio.gather(*questions))
 
 
 class Away(Exception):

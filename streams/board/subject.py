@@ -18,19 +18,23 @@ class Part(NamedTuple):
     share: float | None
     value: float | None
     points: float | None
-    text: str
-
-
-class Silence(NamedTuple):
-    """A selection that stopped matching: events a day before, and none in the last 24 hours."""
-
-    selection: str
-    before: float
-    last_day: int
 
 
 SILENT_BELOW = 1_000
-"""Events a day from which on a day without any is said aloud: a quiet Sunday of a small product is none."""
+"""Events a day from which on a day without any is said aloud; own choice: a small product's quiet Sunday is no silence."""
+
+
+class Matched(NamedTuple):
+    """What a selection matched: a day's mean of the week before, and the last 24 hours. None where it has a `where`."""
+
+    selection: str
+    before: float | None
+    last_day: int | None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it stopped: thousands a day before, and nothing since."""
+        return self.last_day == 0 and (self.before or 0) >= SILENT_BELOW
 
 
 @dataclass(frozen=True)
@@ -69,19 +73,14 @@ class Subject:
         known = sum(part.weight for part, value in zip(score.parts, values, strict=True) if value is not None)
         return [_part(part, value, known) for part, value in zip(score.parts, values, strict=True)]
 
-    def silent(self, kinds: Iterable[Mapping[str, Any]]) -> list[Silence]:
-        """Selections with thousands of events a day before and none in the last 24 hours. `kinds`: rows of counts by kind.
+    def silent(self, kinds: Iterable[Mapping[str, Any]]) -> list[Matched]:
+        """Selections that stopped matching. `kinds`: rows of counts by kind of event."""
+        return [one for one in self.matched(kinds) if one.silent]
 
-        A selection with a `where` is looked at without it: it can only be silent together with what it chooses from.
-        """
+    def matched(self, kinds: Iterable[Mapping[str, Any]]) -> list[Matched]:
+        """Every selection with what it matched, in the definition's order."""
         rows = list(kinds)
-        found = [counted(selection, rows) for selection in self.definition.selections.values()]
-        return [one for one in found if one.last_day == 0 and one.before >= SILENT_BELOW]
-
-    def counted(self, kinds: Iterable[Mapping[str, Any]]) -> list[Silence]:
-        """Every selection with its events of the last 24 hours and of a day before."""
-        rows = list(kinds)
-        return [counted(selection, rows) for selection in self.definition.selections.values()]
+        return [matched(selection, rows) for selection in self.definition.selections.values()]
 
     def _measures(self, kind: str) -> tuple[Measure, ...]:
         entity = self.definition.user if kind == "user" else self.definition.account
@@ -93,10 +92,18 @@ def seen(selection: Selection) -> Seen:
     return Seen(selection.names, selection.types, selection.actors, selection.places)
 
 
-def counted(selection: Selection, rows: Iterable[Mapping[str, Any]]) -> Silence:
-    columns = (("name", selection.names), ("type", selection.types), ("actor", selection.actors), ("place", selection.places))
+def matched(selection: Selection, rows: Iterable[Mapping[str, Any]]) -> Matched:
+    """What a selection matched, counted from events by kind; a `where` looks inside events, which a kind does not say."""
+    if selection.where:
+        return Matched(selection.name, None, None)
+    columns = (
+        ("name", selection.names),
+        ("type", selection.types),
+        ("actor", selection.actors),
+        ("place", selection.places),
+    )
     chosen = [row for row in rows if all(not wanted or row[column] in wanted for column, wanted in columns)]
-    return Silence(selection.name, sum(row["before"] for row in chosen), sum(row["last_day"] for row in chosen))
+    return Matched(selection.name, sum(row["before"] for row in chosen), sum(row["last_day"] for row in chosen))
 
 
 def worth(number: Number, measures: Mapping[str, Any]) -> float | None:
@@ -105,8 +112,8 @@ def worth(number: Number, measures: Mapping[str, Any]) -> float | None:
         case Const(float() | int() as value):
             return float(value)
         case MeasureRef(name):
-            value = measures.get(name)
-            return float(value) if isinstance(value, (int, float)) else None
+            found = measures.get(name)
+            return float(found) if isinstance(found, (int, float)) else None
         case Arith(op, left, right):
             return _arith(op, worth(left, measures), worth(right, measures))
         case Fold(fn, items):
@@ -123,8 +130,7 @@ def _arith(op: str, left: float | None, right: float | None) -> float | None:
 
 
 def _part(part: ScorePart, value: float | None, known: float) -> Part:
-    text = part.name
     if value is None:
-        return Part(part.name, None, None, None, text)
+        return Part(part.name, None, None, None)
     reach = (value - part.low) / (part.high - part.low)
-    return Part(part.name, part.weight / known, value, 100 * min(1.0, max(0.0, reach)), text)
+    return Part(part.name, part.weight / known, value, 100 * min(1.0, max(0.0, reach)))

@@ -94,7 +94,9 @@ def reasons(client: Client, accounts: Sequence[str]) -> dict[str, Row]:
     return {row.pop("entity"): row for row in found}
 
 
-def histories(client: Client, accounts: Sequence[str], measure: str, now: int, days: int = 90) -> dict[str, list[float]]:
+def histories(
+    client: Client, accounts: Sequence[str], measure: str, now: int, days: int = 90
+) -> dict[str, list[float]]:
     """{account: the measure on each day that has a snapshot, oldest first}, of the last so many days."""
     found = ask(
         client,

@@ -30,13 +30,13 @@ def steps(client: Client, kind: str, entity: str, limit: int = 200) -> list[Row]
     )
 
 
-def members_steps(client: Client, account: str, limit: int = 60) -> list[Row]:
-    """The newest moves of the stages and risks of an account's members."""
+def members_steps(client: Client, account: str, limit: int = 40) -> list[Row]:
+    """The newest moves of an account's members; of machines beside the stage, what is no beginning."""
     return ask(
         client,
         f"SELECT {_STEP} FROM transitions AS t FINAL WHERE kind = 'user' AND entity IN"
         " (SELECT entity FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String})"
-        " AND valid ORDER BY at DESC, seq DESC LIMIT {limit:UInt32}",
+        " AND valid AND (machine = 'stage' OR isNotNull(from_state)) ORDER BY at DESC, seq DESC LIMIT {limit:UInt32}",
         account=account,
         limit=limit,
     )

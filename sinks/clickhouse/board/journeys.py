@@ -70,7 +70,8 @@ def growth(client: Client, scope: Scope, kind: str) -> list[Row]:
     return ask(
         client,
         f"WITH {_STATES}, moves AS ("
-        "  SELECT entity, at, has(inside, ifNull(toString(to_state), '')) AS enters, has(inside, ifNull(toString(from_state), '')) AS stood,"
+        "  SELECT entity, at, has(inside, ifNull(toString(to_state), '')) AS enters,"
+        "   has(inside, ifNull(toString(from_state), '')) AS stood,"
         f"   enters AND NOT stood AS came, stood AND NOT enters AS went FROM {TRUE}"
         f"  WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND enters != stood)"
         " SELECT month, sum(fresh) AS new, sum(entered) - sum(fresh) AS returned, sum(left) AS lost FROM ("

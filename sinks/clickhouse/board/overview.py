@@ -88,7 +88,7 @@ def risk_days(client: Client, scope: Scope) -> list[Row]:
 
 
 def feed(client: Client, limit: int = 40) -> list[Row]:
-    """What was stored last, newest first: {what, kind, entity, name, account, subject, from_state, to_state, title, at, id}.
+    """What the engine found out last, newest first: {what, kind, entity, name, account, subject, from_state, to_state, title, at, id}.
 
     The newest ones are found by one column, and only they are read in full.
     """
@@ -96,18 +96,18 @@ def feed(client: Client, limit: int = 40) -> list[Row]:
         client,
         "SELECT 'transition' AS what, lower(hex(t.id)) AS id, kind, entity, account, JSONExtractString(carry, 'name') AS name,"
         " JSONExtractString(carry, 'email') AS email, machine AS subject, from_state, to_state, label, t.name AS rule,"
-        " at, inserted_at FROM transitions AS t FINAL"
-        " WHERE (kind, entity) IN (SELECT kind, entity FROM transitions ORDER BY inserted_at DESC LIMIT {limit:UInt32})"
-        " AND valid ORDER BY inserted_at DESC, at DESC, seq DESC LIMIT {limit:UInt32}",
+        " at, detected_at FROM transitions AS t FINAL"
+        " WHERE (kind, entity) IN (SELECT kind, entity FROM transitions ORDER BY detected_at DESC LIMIT {limit:UInt32})"
+        " AND valid ORDER BY detected_at DESC, at DESC, seq DESC LIMIT {limit:UInt32}",
         limit=limit,
     )
     alerts = ask(
         client,
         "SELECT 'alert' AS what, lower(hex(a.id)) AS id, kind, entity, account, title, severity, status, a.name AS subject,"
-        " at, inserted_at FROM alerts AS a ORDER BY inserted_at DESC, at DESC LIMIT 1 BY a.id LIMIT {limit:UInt32}",
+        " at, detected_at FROM alerts AS a ORDER BY detected_at DESC, at DESC LIMIT 1 BY a.id LIMIT {limit:UInt32}",
         limit=limit,
     )
-    newest = sorted([*moves, *alerts], key=lambda row: (row["inserted_at"], row["at"]), reverse=True)
+    newest = sorted([*moves, *alerts], key=lambda row: (row["detected_at"], row["at"]), reverse=True)
     return newest[:limit]
 
 

@@ -64,7 +64,9 @@ class Seen(NamedTuple):
 
     def condition(self) -> str:
         columns = {"names": "name", "types": "type", "actors": "actor", "places": "place"}
-        said = [f"{column} IN {{seen_{field}:Array(String)}}" for field, column in columns.items() if getattr(self, field)]
+        said = [
+            f"{column} IN {{seen_{field}:Array(String)}}" for field, column in columns.items() if getattr(self, field)
+        ]
         return " AND ".join(said) or "true"
 
     def parameters(self) -> dict[str, Any]:

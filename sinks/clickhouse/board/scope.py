@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 ACCOUNTS = "entities FINAL"
@@ -25,8 +25,6 @@ class Scope:
     signal: str = ""
     renews: int | None = None
     days: int | None = None
-    kind: str = "account"
-    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def narrow(self) -> bool:
@@ -64,7 +62,7 @@ class Scope:
 
     def parameters(self, **others: Any) -> dict[str, Any]:
         """Every value that the conditions name."""
-        named = {name: getattr(self, name) for name in ("now", "owner", "plan", "segment", "search", "signal", "kind")}
+        named = {name: getattr(self, name) for name in ("now", "owner", "plan", "segment", "search", "signal")}
         for n, (machine, state) in enumerate(self.states):
             named |= {f"machine_{n}": machine, f"state_{n}": state}
         return {**named, "renews": self.renews or 0, "days": self.days or 36_500, **others}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from sinks.clickhouse.board import entity, people
 from streams.board.address import Address
 from streams.board.app import Board, Missing, Page, Sheet, moment
 from streams.board.charts import Line
+from streams.board.store import together
 
 SILENT = timedelta(days=30)
 """An executive not seen for so long is silent: as in the signal no_executive_30d."""
@@ -32,7 +32,7 @@ VIEWS = {
 
 async def page(board: Board, at: Address, match: dict[str, str]) -> Page:
     ask, account, now = board.store.ask, match["id"], await board.now()
-    standing, steps, moves, alerts, days, members = await asyncio.gather(
+    standing, steps, moves, alerts, days, members = await together(
         ask(queries.standing, "account", account),
         ask(entity.steps, "account", account),
         ask(entity.members_steps, account),
@@ -58,6 +58,7 @@ async def page(board: Board, at: Address, match: dict[str, str]) -> Page:
             "moves": moves, "history": history(days, board.subject.churn("account")), "view": view, "views": VIEWS,
             "counts": {name: len(select(name, members, today)) for name in VIEWS},
             "people": select(view, members, today), "setup": max((setup(row) for row in members), default=0),
+            "names": {row["entity"]: row["email"] or row["entity"] for row in members},
             "churn": board.subject.churn("account"), "states": board.subject.states,
         },
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, NamedTuple
 
 from sinks.clickhouse.board import accounts
@@ -10,6 +9,7 @@ from sinks.clickhouse.board.scope import Scope
 from streams.board.address import PAGE, Address
 from streams.board.app import Board, Page, Sheet, moment
 from streams.board.show import words
+from streams.board.store import together
 
 EXPORTED = 200_000
 """Rows of a CSV file at most."""
@@ -39,12 +39,14 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     now, ask, subject = await board.now(), board.store.ask, board.subject
     scope, (sort, descending) = chosen(board, at, now), sorting(at)
     start, churn = PAGE * (at.number("page", 1, 1, 100_000) - 1), subject.churn("account")
-    choices, total, rows = await asyncio.gather(
-        ask(accounts.choices), ask(accounts.count, scope), ask(accounts.page, scope, sort, descending, PAGE, start, churn)
+    choices, total, rows = await together(
+        ask(accounts.choices),
+        ask(accounts.count, scope),
+        ask(accounts.page, scope, sort, descending, PAGE, start, churn),
     )
     ids = [row["account"] for row in rows]
     measure = churn or "health"
-    reasons, histories, executives = await asyncio.gather(
+    reasons, histories, executives = await together(
         ask(accounts.reasons, ids),
         ask(accounts.histories, ids, measure, now),
         ask(accounts.executives_seen, ids, subject.levels, subject.seen),
@@ -97,8 +99,13 @@ def questions(board: Board, at: Address) -> list[tuple[str, str, bool]]:
     """[(name, address, whether it is what is shown)]; the owner, plan and segment chosen stay."""
     entity = board.subject.definition.account
     signals = {signal.name for signal in entity.signals} if entity else set()
-    known = {*board.subject.machines("account"), "sort", "renews", *(("signal",) if "no_executive_30d" in signals else ())}
-    stays = {name: at.query[name] for name in ("owner", "plan", "segment") if name in at.query}
+    known = {
+        *board.subject.machines("account"),
+        "sort",
+        "renews",
+        *(("signal",) if "no_executive_30d" in signals else ()),
+    }
+    stays: dict[str, str] = {name: at.query[name] for name in ("owner", "plan", "segment") if name in at.query}
     asked = {name: value for name, value in at.query.items() if name not in (*stays, "sort", "order", "page", "q")}
     found = []
     for name, query in QUESTIONS:

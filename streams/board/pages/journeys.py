@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from streams.board.address import Address
 from streams.board.app import Board, Page, Sheet, moment
 from streams.board.charts import Line
 from streams.board.pages.overview import rungs
+from streams.board.store import together
 
 MONTHS = 12
 
@@ -19,7 +19,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     now, ask = await board.now(), board.store.ask
     kind = "account" if at.get("kind") == "account" else "user"
     scope = replace(at.scope(now, []), days=None)
-    choices, order, standing, furthest, dwell, cohorts, growth, habit = await asyncio.gather(
+    choices, order, standing, furthest, dwell, cohorts, growth, habit = await together(
         ask(accounts.choices),
         ask(overview.order),
         ask(overview.standing, scope, kind),

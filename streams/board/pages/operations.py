@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from sinks.clickhouse.board import operations
 from streams.board.address import Address
 from streams.board.app import Board, Page, moment
+from streams.board.store import together
 
 
 async def page(board: Board, _at: Address, _match: dict[str, str]) -> Page:
     now, ask = await board.now(), board.store.ask
-    pulse, latency, throughput, letters, definitions, held, kinds, stock = await asyncio.gather(
+    pulse, latency, throughput, letters, definitions, held, kinds, stock = await together(
         ask(operations.pulse),
         ask(operations.latency),
         ask(operations.throughput),
@@ -28,7 +28,7 @@ async def page(board: Board, _at: Address, _match: dict[str, str]) -> Page:
         {
             "now": moment(now), "pulse": pulse, "latency": latency, "throughput": throughput, "letters": letters,
             "definitions": definitions, "held": held, "stock": stock, "warnings": warnings(board, kinds),
-            "selections": board.subject.counted(kinds), "wrong": differs(board, definitions),
+            "selections": board.subject.matched(kinds), "wrong": differs(board, definitions),
         },
     )  # fmt: skip
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sinks.clickhouse.board import accounts, overview
+from streams.board import show
 from streams.board.address import Address
 from streams.board.app import Board, Page, moment
 from streams.board.charts import Flow
+from streams.board.store import together
 
 KINDS = ("account", "user")
 TREND = 90
@@ -31,10 +33,9 @@ class Rung(NamedTuple):
 
 async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     now, ask = await board.now(), board.store.ask
-    scope = at.scope(now, [], )
-    days = scope.days or 30
-    scope = at.scope(now, []) if scope.days else _within(scope, days)
-    found = await asyncio.gather(
+    days = at.number("days", 30, 1, 36_500)
+    scope = replace(at.scope(now, []), days=days)
+    found = await together(
         ask(accounts.choices),
         ask(overview.order),
         ask(overview.money, scope),
@@ -44,9 +45,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
         *(ask(query, scope, kind) for kind in KINDS for query in (overview.standing, overview.funnel, overview.flow)),
     )
     choices, order, money, risk, alerts, feed, *by_kind = found
-    kinds = {
-        kind: journey(order, kind, *by_kind[3 * n : 3 * n + 3]) for n, kind in enumerate(KINDS) if by_kind[3 * n]
-    }
+    kinds = {kind: journey(order, kind, *by_kind[3 * n : 3 * n + 3]) for n, kind in enumerate(KINDS) if by_kind[3 * n]}
     return Page(
         "Overview",
         "overview.html",
@@ -54,15 +53,10 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
             "now": moment(now), "choices": choices, "kinds": kinds, "money": money, "days": days, "feed": feed,
             "alerts": {row["severity"]: row["alerts"] for row in alerts}, "trend": trend(risk, now),
             "at_risk": {c: [r for r in money if r["currency"] == c] for c in sorted({r["currency"] for r in money})},
+            "in_danger": [show.money(row["mrr"], row["currency"]) for row in money if row["risk"] == "at_risk"],
             "warnings": await board.warnings(now),
         },
     )  # fmt: skip
-
-
-def _within(scope: Any, days: int) -> Any:
-    from dataclasses import replace
-
-    return replace(scope, days=days)
 
 
 def journey(
@@ -78,9 +72,7 @@ def journey(
         "risk": {state: n for (machine, state), n in here.items() if machine == "risk"},
         "others": {m: {s: n for (mm, s), n in here.items() if mm == m} for m, _ in here if m not in ("stage", "risk")},
         "total": sum(n for (machine, _), n in here.items() if machine == "stage"),
-        "flows": [
-            Flow(row["from_state"] or "began", row["to_state"] or "ended", row["transitions"]) for row in flow
-        ],
+        "flows": [Flow(row["from_state"] or "began", row["to_state"] or "ended", row["transitions"]) for row in flow],
         "order": ["began", *names, "ended"],
     }
 
@@ -88,7 +80,7 @@ def journey(
 def rungs(states: Sequence[dict[str, Any]], here: dict[Any, int], furthest: dict[str, int]) -> list[Rung]:
     """The ladder in the definition's order; endings last, which are no rung."""
     ladder = [row["state"] for row in states if not row["lost"]]
-    reached = list(accumulate((furthest.get(state, 0) for state in reversed(ladder))))[::-1]
+    reached = list(accumulate(furthest.get(state, 0) for state in reversed(ladder)))[::-1]
     found = []
     for n, state in enumerate(ladder):
         before = reached[n - 1] if n else 0

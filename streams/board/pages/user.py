@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -11,11 +10,12 @@ from sinks.clickhouse import queries
 from sinks.clickhouse.board import entity, people
 from streams.board.address import Address
 from streams.board.app import Board, Missing, Page, Sheet, moment
+from streams.board.store import together
 
 
 async def page(board: Board, _at: Address, match: dict[str, str]) -> Page:
     ask, user, now = board.store.ask, match["id"], await board.now()
-    standing, steps, alerts, days, events = await asyncio.gather(
+    standing, steps, alerts, days, events = await together(
         ask(queries.standing, "user", user),
         ask(entity.steps, "user", user),
         ask(entity.alerts, "user", user),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -13,18 +16,22 @@ from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
 
-_STATES = (
-    "(SELECT groupArray(toString(state)) FROM stage_order"
-    " WHERE kind = {kind:String} AND machine = 'stage' AND lost) AS endings,"
-    " (SELECT groupArray(toString(state)) FROM stage_order"
-    " WHERE kind = {kind:String} AND machine = 'stage' AND NOT lost AND position > 0) AS inside"
+_INSIDE = (
+    "(SELECT state FROM stage_order WHERE kind = {kind:String} AND machine = 'stage' AND NOT lost AND position > 0)"
 )
-"""The states that are an ending, and those between the first one and an ending."""
+"""The states between the first one, in which everybody begins, and an ending."""
 
-_STAYS = (
-    "arrayMap(s -> (s.1, s.2 = '' OR has(endings, s.2)), arraySort(groupArray((at, ifNull(toString(to_state), '')))))"
-)
-"""An entity's steps as (at, whether it is away after that), in order."""
+
+def _crossings(scope: Scope, kind: str) -> str:
+    """A subquery: each entity's steps over the edge of the states between, in order, as `moves`: [(at, whether it came)].
+
+    They take turns: who came can only go, and the first one is the start.
+    """
+    return (
+        "(SELECT entity, arraySort(groupArray((at, enters))) AS moves FROM ("
+        f" SELECT entity, at, ifNull(to_state IN {_INSIDE}, 0) AS enters, ifNull(from_state IN {_INSIDE}, 0) AS stood"
+        f" FROM {TRUE} WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND enters != stood) GROUP BY entity)"
+    )
 
 
 def dwell(client: Client, scope: Scope, kind: str) -> list[Row]:
@@ -42,42 +49,46 @@ def dwell(client: Client, scope: Scope, kind: str) -> list[Row]:
 def cohorts(client: Client, scope: Scope, kind: str, months: int = 12) -> list[Row]:
     """[{cohort, month, started, here}]: of those who started in a month, how many were there so many months later.
 
-    Started: left the first stage for one that is no ending. There: not in an ending, at the instant `month` months after
-    the own start. Only months that all of a cohort have lived through.
+    Started: left the first stage for one that is no ending. There: neither back in it nor in an ending, at the instant
+    `month` months after the own start. Only months that all of a cohort have lived through.
     """
-    return ask(
+    found = ask(
         client,
-        f"WITH {_STATES} SELECT cohort, month, count() AS started, countIf(NOT away) AS here FROM ("
-        "  SELECT toStartOfMonth(start) AS cohort, arrayJoin(range({months:UInt32} + 1)) AS month,"
-        "   arrayLast(s -> s.1 <= addMonths(start, month), stays).2 AS away FROM ("
-        f"   SELECT entity, {_STAYS} AS stays,"
-        "    minIf(at, has(inside, ifNull(toString(to_state), ''))) AS start"
-        f"   FROM {TRUE} WHERE {scope.of(kind)} AND machine = 'stage' AND valid GROUP BY entity"
-        "   HAVING start > toDateTime64(0, 3, 'UTC')"
-        f"   AND start >= addMonths(toStartOfMonth({NOW}), -toInt32({{months:UInt32}}))"
-        "  )"
-        f" ) WHERE addMonths(addMonths(cohort, 1), month) <= {NOW} OR month = 0"
+        "SELECT toStartOfMonth(moves[1].1) AS cohort, sum(if(move.2, 1, -1)) AS change, if(n = 1, 0, "
+        "  age('month', moves[1].1, move.1) + (addMonths(moves[1].1, age('month', moves[1].1, move.1)) < move.1)) AS month"
+        f" FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
+        f" WHERE cohort >= addMonths(toStartOfMonth({NOW}), -toInt32({{months:UInt32}}))"
         f" GROUP BY cohort, month ORDER BY cohort, month {BY_YEAR}",
         **scope.parameters(kind=kind, months=months),
     )
+    changes: dict[date, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for row in found:
+        changes[row["cohort"]][row["month"]] += row["change"]
+    return [row for cohort, change in changes.items() for row in _summed(cohort, change, scope.now, months)]
+
+
+def _summed(cohort: date, change: dict[int, int], now: int, months: int) -> Iterator[Row]:
+    """A cohort's changes as how many were there, for the months that all of it have lived through."""
+    today = datetime.fromtimestamp(now / 1000, UTC).date()
+    whole = (today.year - cohort.year) * 12 + today.month - cohort.month - 1
+    here = 0
+    for month in range(max(0, min(whole, months)) + 1):
+        here += change.get(month, 0)
+        if month == 0:  # who left in the instant of the start has started all the same
+            started = here
+        yield {"cohort": cohort, "month": month, "started": started, "here": here}
 
 
 def growth(client: Client, scope: Scope, kind: str) -> list[Row]:
     """[{month, new, returned, lost}]: how many began, came back and went, by month (UTC).
 
-    New: entered a stage that is neither the first nor an ending, for the first time. Lost: went from there to an ending.
+    New: entered a stage that is neither the first nor an ending, for the first time. Lost: went from there to one of those.
     """
     return ask(
         client,
-        f"WITH {_STATES}, moves AS ("
-        "  SELECT entity, at, has(inside, ifNull(toString(to_state), '')) AS enters,"
-        "   has(inside, ifNull(toString(from_state), '')) AS stood,"
-        f"   enters AND NOT stood AS came, stood AND NOT enters AS went FROM {TRUE}"
-        f"  WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND enters != stood)"
-        " SELECT month, sum(fresh) AS new, sum(entered) - sum(fresh) AS returned, sum(left) AS lost FROM ("
-        "  SELECT toStartOfMonth(at) AS month, 0 AS fresh, came AS entered, went AS left FROM moves UNION ALL"
-        "  SELECT toStartOfMonth(min(at)) AS month, 1 AS fresh, 0 AS entered, 0 AS left FROM moves WHERE came GROUP BY entity"
-        f" ) GROUP BY month ORDER BY month {BY_YEAR}",
+        "SELECT toStartOfMonth(move.1) AS month, countIf(move.2 AND n = 1) AS new, countIf(move.2 AND n > 1) AS returned,"
+        f" countIf(NOT move.2) AS lost FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
+        f" GROUP BY month ORDER BY month {BY_YEAR}",
         **scope.parameters(kind=kind),
     )
 

@@ -16,16 +16,21 @@ from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from deploy.browser import FLAGS, chromium
-from deploy.demo.company import Company
 from deploy.local.clickhouse import ClickHouseAddress, LocalClickHouse
 from schemas.definition.parse import load
 from schemas.time import parse_time
 from sinks.clickhouse.connect import connect
-from tests.streams.board.filled import fill
+from tests.streams.board.filled import company_lines, fill
 
 ROOT = Path(__file__).parents[3]
 SAAS = ROOT / "schemas" / "definitions" / "saas.yaml"
 TOKEN = "a-token-of-the-tests"
+ACCOUNTS = (
+    "alderney", "ashdown", "birchwood", "everly", "ironwood", "jasper", "juniper", "kestrel", "larkfield", "nettlecombe",
+    "northgate", "oakhurst", "umber", "westbrook",
+)  # fmt: skip
+"""A third of the company, to be quick: of every kind that the tests ask for."""
+
 UNTIL = parse_time("2024-02-01T12:00:00Z")
 """The demo's company then: most contracts end within 90 days, many accounts are at risk, three could grow."""
 
@@ -33,9 +38,9 @@ UNTIL = parse_time("2024-02-01T12:00:00Z")
 @pytest.fixture(scope="session")
 def company(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]:
     """A client on a database with everything that the company came to until then."""
-    client, made = connect(clickhouse.url), Company()
+    client = connect(clickhouse.url)
     assert UNTIL is not None
-    fill(client, f"board_{os.getpid()}", load(SAAS), [made.line(event) for event in made.events()], UNTIL)
+    fill(client, f"board_{os.getpid()}", load(SAAS), company_lines(*ACCOUNTS), UNTIL)
     yield client
     client.command(f"DROP DATABASE `{client.database}` SYNC")
     client.close()

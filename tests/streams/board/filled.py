@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.demo.company import Company
 from schemas.definition.model import Definition
 from schemas.event import Event
 from sinks.clickhouse.migrate import migrate
@@ -18,6 +21,14 @@ from streams.delivery.contracts import Output, Record
 from streams.journey.users import Decoder
 from streams.replay import Replay
 from streams.sink_app import events_of
+
+
+@cache
+def company_lines(*accounts: str) -> list[bytes]:
+    """The events of some accounts of the demo's company, by a part of their id; they know nothing of the others."""
+    made = Company()
+    chosen = re.compile("|".join(accounts).encode())
+    return [line for line in map(made.line, made.events()) if chosen.search(line)]
 
 
 class Filling:

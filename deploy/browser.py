@@ -40,7 +40,9 @@ def chromium(say: Say = print) -> Path:
     if found is not None:
         return found
     if shutil.which("apt-get") is None:
-        raise BrowserError(f"there is no Chromium here, and no apt-get to get one: install it, or name it with {VARIABLE}=")
+        raise BrowserError(
+            f"there is no Chromium here, and no apt-get to get one: install it, or name it with {VARIABLE}="
+        )
     if os.geteuid() == 0:
         say("browser: no Chromium on this machine; installing Debian's package chromium with apt-get (about 100 MB)")
         _apt("update")
@@ -104,10 +106,16 @@ def _apt(*words: str) -> None:
 
 def _run(*command: str) -> None:
     told = subprocess.run(
-        command, capture_output=True, text=True, timeout=INSTALL_S, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_S,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     )
     if told.returncode:
-        raise BrowserError(f"{' '.join(command[:1])} failed, so there is no Chromium: {_last(told.stderr or told.stdout)}")
+        raise BrowserError(
+            f"{' '.join(command[:1])} failed, so there is no Chromium: {_last(told.stderr or told.stdout)}"
+        )
 
 
 def _last(text: str, lines: int = 3) -> str:

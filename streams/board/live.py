@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sinks.clickhouse.board import overview
 from streams.board.store import Away, Store
@@ -16,18 +16,24 @@ BEAT_S = 15.0
 
 
 class Live:
-    """Whether ClickHouse answers, and what it held at the last look."""
+    """Whether ClickHouse answers, and what it held at the last look. Nobody looks while nobody watches."""
 
     def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
         self._store = store
         self._look_s = look_s
         self._changed = asyncio.Condition()
+        self._watched = asyncio.Event()
+        self._watchers = 0
         self.version = ""
         self.away: str | None = None
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
+            if not self._watchers:
+                self.version, self.away = "", None  # of a while ago, so not known
+                self._watched.clear()
+                await self._watched.wait()
             try:
                 await self._found(await self._store.ask(overview.version), None)
             except Away as problem:
@@ -41,18 +47,22 @@ class Live:
             self.version, self.away = version, away
             self._changed.notify_all()
 
-    async def news(self) -> AsyncIterator[str]:
+    async def news(self) -> AsyncGenerator[str]:
         """What to send to a browser, as server-sent events: `fresh`, `away` with the reason, or a comment as a beat."""
-        told = (self.version, self.away)
-        yield self._event()
-        while True:
-            try:
-                await asyncio.wait_for(self._other_than(told), BEAT_S)
-            except TimeoutError:
-                yield ": beat\n\n"
-                continue
-            told = (self.version, self.away)
-            yield self._event()
+        self._watchers += 1
+        self._watched.set()
+        told: tuple[str, str | None] = ("", None)
+        try:
+            while True:
+                try:
+                    await asyncio.wait_for(self._other_than(told), BEAT_S)
+                except TimeoutError:
+                    yield ": beat\n\n"
+                    continue
+                told = (self.version, self.away)
+                yield self._event()
+        finally:
+            self._watchers -= 1
 
     async def _other_than(self, told: tuple[str, str | None]) -> None:
         async with self._changed:

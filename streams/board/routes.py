@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from aiohttp import web
 
@@ -54,9 +54,10 @@ def _live(board: Board) -> Handler:
             headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await answer.prepare(request)
-        with suppress(ConnectionResetError):
-            async for event in board.live.news():
-                await answer.write(event.encode())
+        async with aclosing(board.live.news()) as news:
+            with suppress(ConnectionResetError):
+                async for event in news:
+                    await answer.write(event.encode())
         return answer
 
     return live

@@ -49,13 +49,11 @@ _LADDERS = {
     "user": "['awareness','activation','engagement','adoption','retention']",
 }
 _OWNERS = "['Ines Okafor','Luca Brandt','Maya Lindqvist','Tomas Rivera','Yuki Hartmann']"
-_CARRY = (
-    f"""concat('{{"name":"Company ', toString(number), '","owner":"', {_OWNERS}[1 + cityHash64(number, 'o') % 5], '","plan":"',
+_CARRY = f"""concat('{{"name":"Company ', toString(number), '","owner":"', {_OWNERS}[1 + cityHash64(number, 'o') % 5], '","plan":"',
     ['team','self-serve'][1 + cityHash64(number, 'p') % 2], '","mrr":', toString(5000 + cityHash64(number, 'm') % 300000),
     ',"currency":"', ['EUR','USD','GBP'][1 + cityHash64(number, 'c') % 3], '","renews_at":"',
     formatDateTime(now() + INTERVAL cityHash64(number, 'r') % 365 DAY, '%Y-%m-%dT%H:%i:%S.000Z'), '","segment":"',
     ['small','mid-market','enterprise'][1 + cityHash64(number, 's') % 3], '"}}')"""
-)
 _MEASURES = """concat('{"touched":"2025-01-06T08:23:12.000Z","evaluating":false,"contract":true,"cancelling":false,"overdue":false,
 "kicked_off":true,"plan":"team","mrr":173800,"currency":"EUR","quota":0.4,"members":3,"seats":5,"activated":2,"admins":1,"weekly":',
     toString(cityHash64(number, 'w') % 4), ',"monthly":3,"managers_28":1,"executives":1,"executives_30":', toString(number % 2),
@@ -87,7 +85,7 @@ def _transitions(kind: str, n: int) -> Iterator[str]:
         " definition, version, digest, cause, because, signals, evidence, carry, origin, valid)"
     )
     tail = (
-        "86400 * 5, 'saas', 1, 'd', '{}', '[{\"measure\":\"core_7\",\"op\":\">=\",\"threshold\":3,\"value\":3,\"holds\":true}]',"
+        '86400 * 5, \'saas\', 1, \'d\', \'{}\', \'[{"measure":"core_7","op":">=","threshold":3,"value":3,"holds":true}]\','
         " [], [concat('e-', toString(number))], '{}', 'live', true"
     )
     path = f"arrayConcat(arraySlice({ladder}, 1, 1 + {_rung(kind)}), if({_CHURNED}, ['churn'], []))"
@@ -112,7 +110,8 @@ def statements(n: int) -> Iterator[str]:
         account = _ACCOUNT if kind == "account" else f"concat('a-', leftPad(toString(intDiv(number, {USERS})), 7, '0'))"
         carry = (
             _CARRY if kind == "account"
-            else f"""concat('{{"email":"person', toString(number), '@example.com","title":"', {_TITLES}[1 + cityHash64(number, 't') % 8], '"}}')"""
+            else """concat('{"email":"person', toString(number), '@example.com","title":"', """
+            f"""{_TITLES}[1 + cityHash64(number, 't') % 8], '"}}')"""
         )  # fmt: skip
         measures = _MEASURES if kind == "account" else """concat('{"setup":', toString(number % 6), '}')"""
         yield (
@@ -255,7 +254,9 @@ def run(console: Console, url: str, n: int) -> int:
         table.add_row(one.page, one.name, f"{best:,.0f}{' too slow' if best >= LIMIT_MS else ''}", f"{median:,.0f}")
     console.print(table)
     client.command("DROP DATABASE board_bench")
-    console.print(f"{slow} queries of {table.row_count} take {LIMIT_MS} ms or more" if slow else "every query is below 300 ms")
+    console.print(
+        f"{slow} queries of {table.row_count} take {LIMIT_MS} ms or more" if slow else "every query is below 300 ms"
+    )
     return 1 if slow else 0
 
 

@@ -103,7 +103,9 @@ class Visit:
 
 
 @contextmanager
-def visiting(browser: Browser, home: str, theme: str = "light", width: int = 1440, token: str = TOKEN) -> Iterator[Visit]:
+def visiting(
+    browser: Browser, home: str, theme: str = "light", width: int = 1440, token: str = TOKEN
+) -> Iterator[Visit]:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if theme == "dark" else "light", bypass_csp=False
     )

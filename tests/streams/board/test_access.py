@@ -26,7 +26,9 @@ def nobody() -> Client:
     return connect(f"http://127.0.0.1:{free_port()}")
 
 
-def asked(ask: Callable[[TestClient], Awaitable[None]], header: str = "", proxies: tuple[str, ...] = ("127.0.0.1",)) -> None:  # type: ignore[type-arg]
+def asked(
+    ask: Callable[[TestClient], Awaitable[None]], header: str = "", proxies: tuple[str, ...] = ("127.0.0.1",)
+) -> None:  # type: ignore[type-arg]
     """Ask a board of its own."""
 
     async def run() -> None:
@@ -38,10 +40,14 @@ def asked(ask: Callable[[TestClient], Awaitable[None]], header: str = "", proxie
 
 
 async def get(client: TestClient, path: str, **headers: str) -> ClientResponse:  # type: ignore[type-arg]
-    return await client.get(path, allow_redirects=False, headers={name.replace("_", "-"): v for name, v in headers.items()})
+    return await client.get(
+        path, allow_redirects=False, headers={name.replace("_", "-"): v for name, v in headers.items()}
+    )
 
 
-@pytest.mark.parametrize("path", ["/", "/accounts", "/accounts.csv", "/account/a", "/user/u", "/operations", "/live", "/find?q=a"])
+@pytest.mark.parametrize(
+    "path", ["/", "/accounts", "/accounts.csv", "/account/a", "/user/u", "/operations", "/live", "/find?q=a"]
+)
 def test_nothing_is_shown_to_who_is_not_signed_in(path: str) -> None:
     async def ask(client: TestClient) -> None:  # type: ignore[type-arg]
         person = await get(client, path, Accept="text/html")
@@ -117,7 +123,10 @@ def test_every_answer_has_the_headers_and_nothing_can_be_changed() -> None:
 
 def test_what_comes_from_outside_is_escaped() -> None:
     async def ask(client: TestClient) -> None:  # type: ignore[type-arg]
-        for path in ("/nowhere/%3Cscript%3Ealert(1)%3C/script%3E", "/accounts?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"):
+        for path in (
+            "/nowhere/%3Cscript%3Ealert(1)%3C/script%3E",
+            "/accounts?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        ):
             text = await (await get(client, path, Authorization=f"Bearer {TOKEN}")).text()
             assert "<script>alert" not in text
 

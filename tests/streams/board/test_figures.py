@@ -8,7 +8,9 @@ from clickhouse_connect.driver.client import Client
 from tests.streams.board.conftest import Visit
 from tests.streams.board.test_tasks import rows_of
 
-OWNED = "(SELECT entity FROM entities FINAL WHERE kind = 'account' AND JSONExtractString(carry, 'owner') = 'Ines Okafor')"
+OWNED = (
+    "(SELECT entity FROM entities FINAL WHERE kind = 'account' AND JSONExtractString(carry, 'owner') = 'Ines Okafor')"
+)
 
 
 def number(text: str) -> int:
@@ -93,7 +95,9 @@ def test_an_accounts_page_says_why_and_what_would_change_it(visit: Visit, compan
     assert clears in why
     assert all(signal.replace("_", " ") in why for signal in signals)
     steps = page.locator("#steps .timeline > li").count()
-    assert steps == one(company, "SELECT count() FROM valid_transitions WHERE kind = 'account' AND entity = 'a-ashdown'")
+    assert steps == one(
+        company, "SELECT count() FROM valid_transitions WHERE kind = 'account' AND entity = 'a-ashdown'"
+    )
 
 
 def test_a_users_step_shows_the_events_behind_it(visit: Visit, company: Client) -> None:

@@ -61,13 +61,19 @@ def stand(page: Page) -> list[str]:
 
 def standing(client: Client) -> list[str]:
     """How many accounts stand in each stage, in the order of the definition: from the transitions."""
-    found = dict(client.query("SELECT state, entities FROM stage_stock WHERE kind = 'account' AND machine = 'stage'").result_rows)
+    found = dict(
+        client.query("SELECT state, entities FROM stage_stock WHERE kind = 'account' AND machine = 'stage'").result_rows
+    )
     states = ["awareness", "consideration", "conversion", "onboarding", "adoption", "retention", "advocacy", "churn"]
     return [str(found.get(state, 0)) for state in states]
 
 
 def test_a_page_follows_what_is_stored_and_keeps_its_place(
-    browser: Browser, own: LocalClickHouse, filling: Filling, published: tuple[list[bytes], list[Output]], tmp_path: Path
+    browser: Browser,
+    own: LocalClickHouse,
+    filling: Filling,
+    published: tuple[list[bytes], list[Output]],
+    tmp_path: Path,
 ) -> None:
     outputs = published[1]
     with serving(tmp_path, own.url, "live") as home, visiting(browser, home) as visit:

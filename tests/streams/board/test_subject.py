@@ -37,13 +37,17 @@ def test_a_title_has_the_level_that_the_core_gives_it(company: Client) -> None:
 def test_the_parts_of_the_health_sum_to_it(company: Client) -> None:
     subject = Subject.of(load(SAAS))
     looked = 0
-    for (text, signals) in company.query("SELECT measures, signals FROM entities FINAL WHERE kind = 'account'").result_rows:
+    for text, signals in company.query(
+        "SELECT measures, signals FROM entities FINAL WHERE kind = 'account'"
+    ).result_rows:
         measures = orjson.loads(text)
         if measures["health"] is None or measures["overdue"] or {"silent_14d"} & set(signals):
             continue  # a cap may hold it down
         parts = [part for part in subject.parts(measures) if part.points is not None]
         assert sum(part.share or 0 for part in parts) == pytest.approx(1)
-        assert sum((part.share or 0) * (part.points or 0) for part in parts) == pytest.approx(measures["health"], abs=0.01)
+        assert sum((part.share or 0) * (part.points or 0) for part in parts) == pytest.approx(
+            measures["health"], abs=0.01
+        )
         looked += 1
     assert looked > 5
 
@@ -60,7 +64,10 @@ def test_a_selection_that_stopped_matching_is_said_aloud() -> None:
     assert [one.selection for one in subject.silent(renamed)] == ["core"]
     few = [row("Feature Used", 0, SILENT_BELOW - 1.0)]
     assert [one.selection for one in subject.silent(few)] == []
-    assert [one.selection for one in subject.silent([row("Feature Used", 0, float(SILENT_BELOW))])] == ["core", "active"]
+    assert [one.selection for one in subject.silent([row("Feature Used", 0, float(SILENT_BELOW))])] == [
+        "core",
+        "active",
+    ]
     assert [one.selection for one in subject.silent([row("Feature Used", 1, 4_000.0)])] == []
 
 

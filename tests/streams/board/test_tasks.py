@@ -98,7 +98,9 @@ def test_who_is_ready_to_expand(visit: Visit, company: Client) -> None:
         " HAVING argMax(ifNull(toString(to_state), ''), (at, seq)) = 'ready'"
     ).result_rows}  # fmt: skip
     assert ready
-    links = page.locator("#list tbody th a").evaluate_all("all => all.map(a => a.getAttribute('href').split('/').pop())")
+    links = page.locator("#list tbody th a").evaluate_all(
+        "all => all.map(a => a.getAttribute('href').split('/').pop())"
+    )
     assert set(links) == ready
 
 
@@ -137,7 +139,9 @@ def test_who_in_this_account_has_not_started(visit: Visit, company: Client, acco
     started = {"engagement", "adoption", "retention"}
     expected = {who for who, steps in members(company, account).items() if not started & {to for _, to in steps}}
     assert expected
-    links = page.locator("#people tbody th a").evaluate_all("all => all.map(a => decodeURIComponent(a.getAttribute('href')).slice(6))")
+    links = page.locator("#people tbody th a").evaluate_all(
+        "all => all.map(a => decodeURIComponent(a.getAttribute('href')).slice(6))"
+    )
     assert set(links) == expected
     assert visit.figure("not_started") == len(expected)
 
@@ -164,13 +168,16 @@ def executives(company: Client, account: str) -> tuple[set[str], set[str], set[s
             " AND actor = 'user' AND place = 'product'",
             parameters={"e": entity},
         ).result_rows
-        if max((at for (at,) in acts), default=datetime(1970, 1, 1)) < now - timedelta(days=30):
+        if max((at for (at,) in acts), default=datetime.min) < now - timedelta(days=30):
             silent.add(entity)
     return known, silent, unknown
 
 
 def test_which_executives_are_known_and_silent_and_how_many_have_no_level(visit: Visit, company: Client) -> None:
-    accounts = [row[0] for row in company.query("SELECT entity FROM entities FINAL WHERE kind = 'account' ORDER BY entity").result_rows]
+    accounts = [
+        row[0]
+        for row in company.query("SELECT entity FROM entities FINAL WHERE kind = 'account' ORDER BY entity").result_rows
+    ]
     told = {account: executives(company, account) for account in accounts}
     chosen = next(account for account, (_, silent, _) in told.items() if silent)
     for account in (chosen, max(accounts, key=lambda one: len(told[one][2]))):

@@ -41,6 +41,9 @@ format: setup  ## format the code and sort the imports
 bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same broker, the same run
 	@$(BIN)/python -m tests.bench
 
+bench-board: setup  ## every query of the board on 100,000 accounts, timed
+	@$(BIN)/python -m tests.bench.board
+
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
 
@@ -53,4 +56,4 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate lock clean
+.PHONY: help setup demo test check format bench bench-board simulate lock clean

@@ -40,6 +40,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
             "rungs": rungs(states, here, {row["state"]: row["furthest"] for row in furthest}),
             "dwell": {row["state"]: row for row in dwell}, "growth": [row for row in growth if row["month"]][-24:],
             "habit": habit_of(habit), "months": MONTHS,
+            "lived": max((len(one["shares"]) for one in table), default=0),
         },
     )  # fmt: skip
 

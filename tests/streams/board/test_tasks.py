@@ -168,7 +168,7 @@ def executives(company: Client, account: str) -> tuple[set[str], set[str], set[s
             " AND actor = 'user' AND place = 'product'",
             parameters={"e": entity},
         ).result_rows
-        if max((at for (at,) in acts), default=datetime.min) < now - timedelta(days=30):
+        if max((at for (at,) in acts), default=now - timedelta(days=10_000)) < now - timedelta(days=30):
             silent.add(entity)
     return known, silent, unknown
 

@@ -124,7 +124,7 @@ def _last(text: str, lines: int = 3) -> str:
 
 def main(arguments: Sequence[str] = ()) -> int:
     try:
-        print(chromium())
+        print(f"browser: {chromium()}")
     except BrowserError as problem:
         print(f"browser: {problem}", file=sys.stderr)
         return 1

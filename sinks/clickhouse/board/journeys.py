@@ -9,9 +9,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.clickhouse.board.overview import BY_YEAR, TRUE
 from sinks.clickhouse.board.people import Seen
-from sinks.clickhouse.board.scope import NOW, Scope
+from sinks.clickhouse.board.scope import NOW, TRULY, Scope
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
@@ -28,9 +27,9 @@ def _crossings(scope: Scope, kind: str) -> str:
     They take turns: who came can only go, and the first one is the start.
     """
     return (
-        "(SELECT entity, arraySort(groupArray((at, enters))) AS moves FROM ("
+        "(SELECT entity, arraySort(groupUniqArray((at, enters))) AS moves FROM ("
         f" SELECT entity, at, ifNull(to_state IN {_INSIDE}, 0) AS enters, ifNull(from_state IN {_INSIDE}, 0) AS stood"
-        f" FROM {TRUE} WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND enters != stood) GROUP BY entity)"
+        f" FROM transitions WHERE {scope.of(kind)} AND machine = 'stage' AND {TRULY} AND enters != stood) GROUP BY entity)"
     )
 
 
@@ -38,10 +37,11 @@ def dwell(client: Client, scope: Scope, kind: str) -> list[Row]:
     """[{state, visits, p50_s, p90_s}] over the visits that have ended."""
     return ask(
         client,
-        "SELECT assumeNotNull(toString(from_state)) AS state, count() AS visits,"
-        " quantileExact(0.5)(assumeNotNull(dwell_s)) AS p50_s, quantileExact(0.9)(assumeNotNull(dwell_s)) AS p90_s"
-        f" FROM {TRUE} WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND isNotNull(from_state)"
-        f" AND isNotNull(dwell_s) GROUP BY state {BY_YEAR}",
+        "SELECT assumeNotNull(toString(state)) AS state, count() AS visits, quantileExact(0.5)(stay) AS p50_s,"
+        " quantileExact(0.9)(stay) AS p90_s FROM ("
+        "  SELECT any(from_state) AS state, any(assumeNotNull(dwell_s)) AS stay FROM transitions"
+        f"  WHERE {scope.of(kind)} AND machine = 'stage' AND {TRULY} AND isNotNull(from_state) AND isNotNull(dwell_s)"
+        "  GROUP BY id) GROUP BY state",
         **scope.parameters(kind=kind),
     )
 
@@ -58,7 +58,7 @@ def cohorts(client: Client, scope: Scope, kind: str, months: int = 12) -> list[R
         "  age('month', moves[1].1, move.1) + (addMonths(moves[1].1, age('month', moves[1].1, move.1)) < move.1)) AS month"
         f" FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
         f" WHERE cohort >= addMonths(toStartOfMonth({NOW}), -toInt32({{months:UInt32}}))"
-        f" GROUP BY cohort, month ORDER BY cohort, month {BY_YEAR}",
+        f" GROUP BY cohort, month ORDER BY cohort, month",
         **scope.parameters(kind=kind, months=months),
     )
     changes: dict[date, dict[int, int]] = defaultdict(lambda: defaultdict(int))
@@ -88,17 +88,17 @@ def growth(client: Client, scope: Scope, kind: str) -> list[Row]:
         client,
         "SELECT toStartOfMonth(move.1) AS month, countIf(move.2 AND n = 1) AS new, countIf(move.2 AND n > 1) AS returned,"
         f" countIf(NOT move.2) AS lost FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
-        f" GROUP BY month ORDER BY month {BY_YEAR}",
+        f" GROUP BY month ORDER BY month",
         **scope.parameters(kind=kind),
     )
 
 
 def habit(client: Client, scope: Scope, seen: Seen, days: int = 28) -> list[Row]:
-    """[{active_days, users}]: on how many of the last 28 days people were active. Who never was is not in it."""
+    """[{active_days, users}]: on how many of the last 28 days people were active; 60 at most. Who never was is not in it."""
     return ask(
         client,
         "SELECT active AS active_days, count() AS users FROM ("
-        "  SELECT entity, uniqExact(toDate(at)) AS active FROM events"
+        f"  SELECT entity, bitCount(groupBitOr(bitShiftLeft(toUInt64(1), toDate({NOW}) - toDate(at)))) AS active FROM events"
         f"  WHERE at > toStartOfDay({NOW}) - INTERVAL {{window:UInt32}} DAY + INTERVAL 1 DAY AND at <= {NOW} AND entity != ''"
         f"  AND {seen.condition()}"
         + (f" AND ifNull(account, '') IN {scope.ids()}" if scope.narrow else "")

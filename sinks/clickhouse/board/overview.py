@@ -6,16 +6,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.clickhouse.board.scope import ACCOUNTS, NOW, SINCE, Scope
+from sinks.clickhouse.board.scope import ACCOUNTS, NOW, SINCE, TRULY, Scope
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
-
-TRUE = "transitions FINAL"
-"""Read with `valid`: each transition as its record with the highest `seq` leaves it."""
-
-BY_YEAR = "SETTINGS do_not_merge_across_partitions_select_final = 1"
-"""An id of `transitions` lies in one partition (see 0001), so FINAL need not look across them: half the time."""
 
 
 def order(client: Client) -> list[Row]:
@@ -58,9 +52,9 @@ def funnel(client: Client, scope: Scope, kind: str) -> list[Row]:
         "WITH (SELECT groupArray(toString(state)) FROM (SELECT state FROM stage_order WHERE kind = {kind:String}"
         "  AND machine = 'stage' AND NOT lost ORDER BY position)) AS ladder"
         " SELECT ladder[rung] AS state, count() AS furthest FROM ("
-        f"  SELECT entity, max(indexOf(ladder, ifNull(toString(to_state), ''))) AS rung FROM {TRUE}"
-        f"  WHERE {scope.of(kind)} AND machine = 'stage' AND valid GROUP BY entity HAVING rung > 0"
-        f" ) GROUP BY rung ORDER BY rung {BY_YEAR}",
+        f"  SELECT entity, max(indexOf(ladder, ifNull(toString(to_state), ''))) AS rung FROM transitions"
+        f"  WHERE {scope.of(kind)} AND machine = 'stage' AND {TRULY} GROUP BY entity HAVING rung > 0"
+        " ) GROUP BY rung ORDER BY rung",
         **scope.parameters(kind=kind),
     )
 
@@ -69,9 +63,9 @@ def flow(client: Client, scope: Scope, kind: str, machine: str = "stage") -> lis
     """[{from_state, to_state, transitions}] in the last `scope.days`; None is where one begins or ends."""
     return ask(
         client,
-        f"SELECT from_state, to_state, count() AS transitions FROM {TRUE}"
-        f" WHERE {scope.of(kind)} AND machine = {{machine:String}} AND valid AND at > {SINCE} AND at <= {NOW}"
-        f" GROUP BY from_state, to_state ORDER BY transitions DESC, from_state, to_state {BY_YEAR}",
+        "SELECT from_state, to_state, uniqExact(t.id) AS transitions FROM transitions AS t"
+        f" WHERE {scope.of(kind)} AND machine = {{machine:String}} AND {TRULY} AND at > {SINCE} AND at <= {NOW}"
+        " GROUP BY from_state, to_state ORDER BY transitions DESC, from_state, to_state",
         **scope.parameters(kind=kind, machine=machine),
     )
 
@@ -80,9 +74,9 @@ def risk_days(client: Client, scope: Scope) -> list[Row]:
     """[{day, entered, left}] of accounts' state at_risk, over all time: summed up, how many were at risk that evening."""
     return ask(
         client,
-        "SELECT toDate(at) AS day, countIf(to_state = 'at_risk') AS entered, countIf(from_state = 'at_risk') AS left"
-        f" FROM {TRUE} WHERE {scope.of('account')} AND machine = 'risk' AND valid"
-        f" AND (to_state = 'at_risk' OR from_state = 'at_risk') GROUP BY day ORDER BY day {BY_YEAR}",
+        "SELECT toDate(at) AS day, uniqExactIf(id, to_state = 'at_risk') AS entered, uniqExactIf(id, from_state = 'at_risk') AS left"
+        f" FROM transitions WHERE {scope.of('account')} AND machine = 'risk' AND {TRULY}"
+        " AND (to_state = 'at_risk' OR from_state = 'at_risk') GROUP BY day ORDER BY day",
         **scope.parameters(kind="account"),
     )
 

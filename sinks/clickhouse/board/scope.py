@@ -70,3 +70,12 @@ class Scope:
 
 NOW = "fromUnixTimestamp64Milli({now:Int64}, 'UTC')"
 SINCE = f"({NOW} - INTERVAL {{days:UInt32}} DAY)"
+
+
+TAKEN_BACK = (
+    "(SELECT id FROM transitions WHERE id IN (SELECT id FROM transitions WHERE NOT valid)"
+    " GROUP BY id HAVING NOT argMax(valid, seq))"
+)
+TRULY = f"valid AND id NOT IN {TAKEN_BACK}"
+"""What holds of a row of `transitions` that is true. Repeats of it stay: a query that reads so must not count rows but ids,
+or be one that a repeat does not change. FINAL would put all rows of two years in order, to drop the few that it does."""

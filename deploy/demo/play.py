@@ -84,10 +84,11 @@ def play(data: str | None, once: bool, kafka: str | None, clickhouse: str | None
     began = time.monotonic()
     try:
         with local_services(kafka, clickhouse, say=console.print) as services, ExitStack() as boards:
-            shows = [Show(console, services, _SETS[name](), rate) for name in ([data] if data else list(_SETS))]
-            for show in shows:
-                boards.callback(show.board.stop)
-                asyncio.run(show.run())
+            shows: list[Show] = []
+            for name in [data] if data else list(_SETS):
+                shows.append(Show(console, services, _SETS[name](), rate))
+                boards.callback(shows[-1].board.stop)
+                asyncio.run(shows[-1].run())
             console.print(f"\n[bold green]demo: done[/] after {time.monotonic() - began:.0f} s")
             if not once:
                 _stay(console, services, shows)

@@ -152,7 +152,6 @@ def environment() -> Environment:
     )  # fmt: skip
     for name in ("money", "number", "share", "day", "clock", "duration", "ago", "words", "value", "because"):
         found.filters[name] = getattr(show, name)
-    found.filters["carried"] = show.carried
     found.filters["lines"] = lambda rows: [charts.Line(*row) for row in rows]
     found.filters["month_names"] = lambda months: [f"{month:%b %y}" for month in months]
     found.filters["minutes"] = lambda minutes: [f"{minute:%H:%M}" for minute in minutes]

@@ -82,12 +82,6 @@ def because(text: str) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else []
 
 
-def carried(text: str) -> dict[str, Any]:
-    """What a record carries."""
-    found = orjson.loads(text or "{}")
-    return found if isinstance(found, dict) else {}
-
-
 def link(kind: str, entity: str | None) -> str:
     """The address of an account's or a user's page."""
     return f"/{kind}/{quote(entity or '', safe='')}"

@@ -199,11 +199,13 @@ def asked(client: Client) -> list[Asked]:
         add("account", query, "account", one)
     add("account", entity.members_steps, one)
     add("account", entity.days, one, now)
-    add("account", people.members, one, subject.levels, subject.seen)
-    user = people.members(client, one, subject.levels, subject.seen)[0]["entity"]
+    for query in (people.members, people.member_counts):
+        add("account", query, one, subject.levels, subject.seen, now)
+    user = people.members(client, one, subject.levels, subject.seen, now)[0]["entity"]
     add("user", people.active_days, user, subject.seen, now)
     add("user", entity.newest_events, user)
-    add("user", entity.events_of, ["", user], ["e-1-1", "e-2-2"])
+    for kind, whose in (("user", user), ("account", one)):
+        add(kind, entity.events_of, kind, whose, ["e-1-1", "e-2-2"])
     add("user", people.levels_of, ["VP Operations"], subject.levels)
     add("find", entity.find, "person4242")
     for query in (operations.pulse, operations.latency, operations.throughput, operations.dead_letters):

@@ -13,7 +13,7 @@ from sinks.clickhouse.queries import ask
 Row = dict[str, Any]
 
 _STEP = (
-    "lower(hex(t.id)) AS id, kind, entity, machine, from_state, to_state, t.name AS rule, label, at, detected_at, seq,"
+    "lower(hex(t.id)) AS id, kind, t.entity AS entity, machine, from_state, to_state, t.name AS rule, label, at, detected_at, seq,"
     " dwell_s, because, signals, evidence, origin, carry, version, `into`"
 )
 
@@ -34,7 +34,9 @@ def members_steps(client: Client, account: str, limit: int = 40) -> list[Row]:
     """The newest moves of an account's members; of machines beside the stage, what is no beginning."""
     return ask(
         client,
-        f"SELECT {_STEP} FROM transitions AS t FINAL WHERE kind = 'user' AND entity IN"
+        f"SELECT {_STEP}, p.email AS email FROM transitions AS t FINAL INNER JOIN (SELECT entity, carried.email AS email"
+        "  FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String}) AS p ON p.entity = t.entity"
+        " WHERE kind = 'user' AND t.entity IN"
         " (SELECT entity FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String})"
         " AND valid AND (machine = 'stage' OR isNotNull(from_state)) ORDER BY at DESC, seq DESC LIMIT {limit:UInt32}",
         account=account,
@@ -78,30 +80,23 @@ def days(client: Client, account: str, now: int, back: int = 180) -> list[Row]:
     )
 
 
-def events_of(client: Client, entities: Sequence[str], ids: Sequence[str]) -> dict[str, Row]:
-    """{event id: {name, at, entity, properties}} of events named as evidence; `entities`: whose they can be ('' = the account's).
+def events_of(client: Client, kind: str, entity: str, ids: Sequence[str]) -> dict[str, Row]:
+    """{event id: {name, at, entity, properties}} of events named as evidence by a user, or by an account and its members.
 
-    The entities make it a look-up by primary key; an id alone would be looked for everywhere.
+    Whose they can be makes it a look-up by primary key; an id alone would be looked for everywhere.
     """
+    whose = "entity = {entity:String}"
+    if kind == "account":
+        members = "SELECT entity FROM entities FINAL WHERE kind = 'user' AND account = {entity:String}"
+        whose = f"(entity = '' OR entity IN ({members}))"
     found = ask(
         client,
         "SELECT event_id, name, at, entity, properties FROM events FINAL"
-        " WHERE entity IN {entities:Array(String)} AND event_id IN {ids:Array(String)}",
-        entities=list(entities),
+        f" WHERE {whose} AND event_id IN {{ids:Array(String)}}",
+        entity=entity,
         ids=list(ids),
     )
     return {row["event_id"]: row for row in found}
-
-
-def member_ids(client: Client, account: str, limit: int = 5_000) -> list[str]:
-    """An account's members."""
-    found = ask(
-        client,
-        "SELECT entity FROM entities FINAL WHERE kind = 'user' AND account = {account:String} LIMIT {limit:UInt32}",
-        account=account,
-        limit=limit,
-    )
-    return [row["entity"] for row in found]
 
 
 def newest_events(client: Client, user: str, limit: int = 50) -> list[Row]:

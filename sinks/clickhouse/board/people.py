@@ -73,15 +73,22 @@ class Seen(NamedTuple):
         return {f"seen_{field}": list(getattr(self, field)) for field in self._fields if getattr(self, field)}
 
 
-def members(client: Client, account: str, levels: LevelRules, seen: Seen, limit: int = 500) -> list[Row]:
-    """An account's members: {entity, email, title, level, stage, risk, since, signals, measures, furthest, last}.
+VIEWS = {
+    "all": "true",
+    "not_started": "rung < 2",
+    "executives": "level = 'executive'",
+    "silent_executives": f"level = 'executive' AND (isNull(last) OR last < {NOW} - INTERVAL 30 DAY)",
+    "unknown": "level = 'unknown'",
+    "at_risk": "risk = 'at_risk'",
+}
+"""Which of an account's members: name in the address -> condition. Started is who ever came behind the sign-up, the second
+rung; 30 days are those of the signal no_executive_30d."""
 
-    `furthest` is the latest state of the definition's ladder that a member ever reached, `last` the last activity. The
-    first `limit` by last activity; counts come from `member_counts`.
-    """
-    return ask(
-        client,
-        "WITH people AS (SELECT entity FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String}),"
+
+def _people(levels: LevelRules, seen: Seen) -> str:
+    """A subquery: an account's members, each with level, furthest stage and last activity."""
+    return (
+        "(WITH people AS (SELECT entity FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String}),"
         " ladder AS (SELECT toString(state) AS state, position FROM stage_order"
         "  WHERE kind = 'user' AND machine = 'stage' AND NOT lost),"
         " acts AS (SELECT entity, max(at) AS last FROM events WHERE entity IN (SELECT entity FROM people)"
@@ -95,13 +102,42 @@ def members(client: Client, account: str, levels: LevelRules, seen: Seen, limit:
         " u.since['stage'] AS since, u.signals AS signals, u.measures AS measures, c.furthest AS furthest,"
         " ifNull(c.rung, 0) AS rung, nullIf(a.last, toDateTime64(0, 3, 'UTC')) AS last"
         " FROM (SELECT *, carried FROM entities FINAL WHERE kind = 'user' AND NOT gone AND account = {account:String}) AS u"
-        " LEFT JOIN acts AS a ON a.entity = u.entity LEFT JOIN climbs AS c ON c.entity = u.entity"
+        " LEFT JOIN acts AS a ON a.entity = u.entity LEFT JOIN climbs AS c ON c.entity = u.entity)"
+    )
+
+
+def members(
+    client: Client, account: str, levels: LevelRules, seen: Seen, now: int, view: str = "all", limit: int = 200
+) -> list[Row]:
+    """An account's members: {entity, email, title, level, stage, risk, since, signals, measures, furthest, rung, last}.
+
+    `furthest` is the latest state of the definition's ladder that a member ever reached, `last` the last activity. The
+    first `limit` of a view, the latest active ones first.
+    """
+    return ask(
+        client,
+        f"SELECT * FROM {_people(levels, seen)} WHERE {VIEWS[view]}"
         " ORDER BY last DESC NULLS LAST, entity LIMIT {limit:UInt32} SETTINGS join_use_nulls = 0",
         account=account,
+        now=now,
         limit=limit,
         **levels.parameters(),
         **seen.parameters(),
     )
+
+
+def member_counts(client: Client, account: str, levels: LevelRules, seen: Seen, now: int) -> dict[str, int]:
+    """{view: how many of all the account's members it is about}."""
+    counted = ", ".join(f"countIf({condition}) AS {view}" for view, condition in VIEWS.items())
+    (row,) = ask(
+        client,
+        f"SELECT {counted} FROM {_people(levels, seen)} SETTINGS join_use_nulls = 0",
+        account=account,
+        now=now,
+        **levels.parameters(),
+        **seen.parameters(),
+    )
+    return row
 
 
 def levels_of(client: Client, titles: Sequence[str | None], levels: LevelRules) -> list[str]:

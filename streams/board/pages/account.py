@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,12 +13,6 @@ from streams.board.app import Board, Missing, Page, Sheet, moment
 from streams.board.charts import Line
 from streams.board.store import together
 
-SILENT = timedelta(days=30)
-"""An executive not seen for so long is silent: as in the signal no_executive_30d."""
-
-STARTED = 2
-"""The rung of the definition's ladder from which a member has started: behind the beginning and the sign-up."""
-
 VIEWS = {
     "all": "Everybody",
     "not_started": "Not started",
@@ -29,67 +22,52 @@ VIEWS = {
     "at_risk": "At risk",
 }
 
+EXPORTED = 200_000
+"""Rows of a CSV file at most."""
+
 
 async def page(board: Board, at: Address, match: dict[str, str]) -> Page:
-    ask, account, now = board.store.ask, match["id"], await board.now()
-    standing, steps, moves, alerts, days, members = await together(
+    ask, account, now, view = board.store.ask, match["id"], await board.now(), viewed(at)
+    whose = (account, board.subject.levels, board.subject.seen, now)
+    standing, steps, moves, alerts, days, members, counts = await together(
         ask(queries.standing, "account", account),
         ask(entity.steps, "account", account),
         ask(entity.members_steps, account),
         ask(entity.alerts, "account", account),
         ask(entity.days, account, now),
-        ask(people.members, account, board.subject.levels, board.subject.seen),
+        ask(people.members, *whose, view),
+        ask(people.member_counts, *whose),
     )
     if standing is None and not steps:
         raise Missing(f"There is no account {account}.")
-    evidence = await _evidence(board, ["", *(row["entity"] for row in members)], [*steps, *alerts])
-    today = moment(now)
-    assert today is not None, "an account with a history has a time"
+    evidence = await _evidence(board, account, [*steps, *alerts])
     measures = orjson.loads(standing["measures"]) if standing else {}
-    view = at.get("people", "all") if at.get("people", "all") in VIEWS else "all"
     return Page(
         orjson.loads(standing["carry"]).get("name") or account if standing else account,
         "account.html",
         {
-            "now": today, "account": account, "standing": standing, "measures": measures, "evidence": evidence,
+            "now": moment(now), "account": account, "standing": standing, "measures": measures, "evidence": evidence,
             "carry": orjson.loads(standing["carry"]) if standing else {}, "parts": board.subject.parts(measures),
             "alerts": [row for row in alerts if row["status"] == "opened"], "steps": steps,
             "closed": [row for row in alerts if row["status"] != "opened"][:20],
             "moves": moves, "history": history(days, board.subject.churn("account")), "view": view, "views": VIEWS,
-            "counts": {name: len(select(name, members, today)) for name in VIEWS},
-            "people": select(view, members, today), "setup": max((setup(row) for row in members), default=0),
-            "names": {row["entity"]: row["email"] or row["entity"] for row in members},
+            "counts": counts, "people": members, "setup": max((setup(row) for row in members), default=0),
             "churn": board.subject.churn("account"), "states": board.subject.states,
         },
     )  # fmt: skip
 
 
 async def sheet(board: Board, at: Address, match: dict[str, str]) -> Sheet:
-    members = await board.store.ask(people.members, match["id"], board.subject.levels, board.subject.seen, 100_000)
-    today = moment(await board.now())
+    whose = (match["id"], board.subject.levels, board.subject.seen, await board.now())
+    members = await board.store.ask(people.members, *whose, viewed(at), EXPORTED)
     columns = ["entity", "email", "title", "level", "stage", "risk", "since", "furthest", "last"]
-    rows = select(at.get("people", "all"), members, today) if today else []
-    return Sheet("people", columns, [[row[name] for name in columns] for row in rows])
+    return Sheet("people", columns, [[row[name] for name in columns] for row in members])
 
 
-def select(view: str, members: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    """The members that a view is about."""
-    match view:
-        case "not_started":
-            return [row for row in members if row["rung"] < STARTED]
-        case "executives":
-            return [row for row in members if row["level"] == "executive"]
-        case "silent_executives":
-            return [row for row in members if row["level"] == "executive" and silent(row, now)]
-        case "unknown":
-            return [row for row in members if row["level"] == "unknown"]
-        case "at_risk":
-            return [row for row in members if row["risk"] == "at_risk"]
-    return members
-
-
-def silent(row: dict[str, Any], now: datetime) -> bool:
-    return row["last"] is None or row["last"] < now - SILENT
+def viewed(at: Address) -> str:
+    """Which people the address asks for; everybody where it asks for something else."""
+    view = at.get("people", "all")
+    return view if view in VIEWS else "all"
 
 
 def setup(row: dict[str, Any]) -> int:
@@ -114,7 +92,7 @@ def history(days: list[dict[str, Any]], churn: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _evidence(board: Board, entities: list[str], records: list[dict[str, Any]]) -> dict[str, Any]:
+async def _evidence(board: Board, account: str, records: list[dict[str, Any]]) -> dict[str, Any]:
     """The events that the records name: what the page can show of them."""
     ids = sorted({name for record in records for name in record["evidence"]})[:2_000]
-    return await board.store.ask(entity.events_of, entities, ids) if ids else {}
+    return await board.store.ask(entity.events_of, "account", account, ids) if ids else {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from sinks.clickhouse import queries
@@ -25,7 +23,7 @@ async def page(board: Board, _at: Address, match: dict[str, str]) -> Page:
     if standing is None and not steps:
         raise Missing(f"There is no user {user}.")
     ids = sorted({name for record in [*steps, *alerts] for name in record["evidence"]})
-    evidence = await ask(entity.events_of, [user], ids) if ids else {}
+    evidence = await ask(entity.events_of, "user", user, ids) if ids else {}
     carry = orjson.loads((standing or steps[0])["carry"])
     account = (standing or {}).get("account")
     [level] = await ask(people.levels_of, [carry.get("title")], board.subject.levels)
@@ -44,8 +42,4 @@ async def page(board: Board, _at: Address, match: dict[str, str]) -> Page:
 async def sheet(board: Board, _at: Address, match: dict[str, str]) -> Sheet:
     steps = await board.store.ask(entity.steps, "user", match["id"], 10_000)
     columns = ["at", "machine", "from_state", "to_state", "rule", "label", "dwell_s", "because"]
-    return Sheet("steps", columns, [[_plain(row[name]) for name in columns] for row in steps])
-
-
-def _plain(value: Any) -> Any:
-    return value
+    return Sheet("steps", columns, [[row[name] for name in columns] for row in steps])

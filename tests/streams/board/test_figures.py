@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from tests.streams.board.conftest import Visit
+from schemas.definition.parse import load
+from sinks.clickhouse import journey
+from sinks.clickhouse.board import people
+from streams.board.subject import Subject
+from tests.streams.board.conftest import SAAS, Visit
 from tests.streams.board.test_tasks import rows_of
 
 OWNED = (
@@ -118,3 +122,14 @@ def test_a_users_step_shows_the_events_behind_it(visit: Visit, company: Client) 
         SELECT uniqExact(toDate(at)) FROM events FINAL WHERE entity = '{user}' AND actor = 'user' AND place = 'product'
         AND type IN ('track', 'page', 'screen') AND at > (SELECT max(at) FROM events) - INTERVAL 365 DAY""")  # fmt: skip
     assert page.locator("#habit .sub").inner_text().startswith(f"{days} active days")
+
+
+def test_the_counts_of_an_accounts_people_are_over_all_of_them(company: Client) -> None:
+    subject = Subject.of(load(SAAS))
+    now = journey.newest_event(company)
+    assert now is not None
+    whose = ("a-oakhurst", subject.levels, subject.seen, now)
+    counts = people.member_counts(company, *whose)
+    assert len(people.members(company, *whose, "all", 3)) == 3 < counts["all"]
+    for view, n in counts.items():
+        assert len(people.members(company, *whose, view, 10_000)) == n

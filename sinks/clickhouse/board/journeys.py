@@ -10,7 +10,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse.board.people import Seen
-from sinks.clickhouse.board.scope import NOW, TRULY, Scope
+from sinks.clickhouse.board.scope import BY_YEAR, NOW, TRULY, Scope
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
@@ -37,11 +37,10 @@ def dwell(client: Client, scope: Scope, kind: str) -> list[Row]:
     """[{state, visits, p50_s, p90_s}] over the visits that have ended."""
     return ask(
         client,
-        "SELECT assumeNotNull(toString(state)) AS state, count() AS visits, quantileExact(0.5)(stay) AS p50_s,"
-        " quantileExact(0.9)(stay) AS p90_s FROM ("
-        "  SELECT any(from_state) AS state, any(assumeNotNull(dwell_s)) AS stay FROM transitions"
-        f"  WHERE {scope.of(kind)} AND machine = 'stage' AND {TRULY} AND isNotNull(from_state) AND isNotNull(dwell_s)"
-        "  GROUP BY id) GROUP BY state",
+        "SELECT assumeNotNull(toString(from_state)) AS state, count() AS visits,"
+        " quantileExact(0.5)(assumeNotNull(dwell_s)) AS p50_s, quantileExact(0.9)(assumeNotNull(dwell_s)) AS p90_s"
+        f" FROM transitions FINAL WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND isNotNull(from_state)"
+        f" AND isNotNull(dwell_s) GROUP BY state {BY_YEAR}",
         **scope.parameters(kind=kind),
     )
 

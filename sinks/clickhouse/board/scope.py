@@ -79,3 +79,6 @@ TAKEN_BACK = (
 TRULY = f"valid AND id NOT IN {TAKEN_BACK}"
 """What holds of a row of `transitions` that is true. Repeats of it stay: a query that reads so must not count rows but ids,
 or be one that a repeat does not change. FINAL would put all rows of two years in order, to drop the few that it does."""
+
+BY_YEAR = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+"""For FINAL all the same: an id of `transitions` lies in one year's partition (see 0001), so none needs to look across."""

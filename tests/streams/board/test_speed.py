@@ -38,7 +38,7 @@ def test_every_query_of_the_board_is_below_its_limit(many: Client) -> None:
         for _ in range(
             5
         ):  # a busy machine may be slow once, and five times in a row at two percent of the size is the query
-            best, _median = timed(one, 1)
+            best = timed(one, 1).best
             if best < LIMIT_MS:
                 break
         else:

@@ -29,6 +29,7 @@ sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests
 	@$(BIN)/python tests/streams/collect/sdk_setup.py
 
 test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
+	@$(BIN)/python -m deploy.browser
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup  ## format, lint, types, layers, links of the documentation
@@ -52,6 +53,9 @@ first-transition: setup  ## from nothing to the first live transition, timed: lo
 bench: setup  ## ours against idiomatic Faust, then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
 	@$(if $(BENCH),,$(BIN)/python -m tests.bench)
 	@$(BIN)/python -m tests.bench --journey small $(BENCH)
+
+bench-board: setup  ## every query of the board on 100,000 accounts, timed
+	@$(BIN)/python -m tests.bench.board
 
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
@@ -77,4 +81,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check docs first-transition format bench simulate chaos soak lock clean
+.PHONY: help setup demo test sdks check docs first-transition format bench bench-board simulate chaos soak lock clean

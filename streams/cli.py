@@ -151,6 +151,20 @@ def notify(
 
 
 @app.command()
+def board(
+    settings: SettingsPath = None,
+    host: Annotated[
+        str | None, typer.Option(help="address to listen on; without it the setting, or this machine alone")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="port; 0 is any that is free")] = None,
+) -> None:
+    """Open the live board: where users and accounts stand, over ClickHouse, in a browser."""
+    from streams.board.serve import run_board
+
+    raise typer.Exit(run_board(settings, host, port))
+
+
+@app.command()
 def topics(
     settings: SettingsPath = None,
     apply: Annotated[bool, typer.Option("--apply", help="create what is missing")] = False,

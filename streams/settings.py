@@ -19,7 +19,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from schemas.sources import MAPPING, decoder
 from schemas.time import parse_time
 
-SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD", "JOURNEYS_COLLECT_KEYS", "JOURNEYS_ERASURE_KEY")
+SECRETS = (
+    "JOURNEYS_KAFKA_PASSWORD",
+    "JOURNEYS_CLICKHOUSE_PASSWORD",
+    "JOURNEYS_COLLECT_KEYS",
+    "JOURNEYS_ERASURE_KEY",
+    "JOURNEYS_BOARD_TOKEN",
+)
 """Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
 
 SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
@@ -81,6 +87,22 @@ class Collect:
 
 
 @dataclass(frozen=True)
+class Board:
+    """Where people look. The token is JOURNEYS_BOARD_TOKEN; without it each start makes one and prints it.
+
+    proxy_header  the header with a name in it that a proxy in front sets once it has checked who comes, X-Forwarded-User;
+                  "" takes none
+    proxies       addresses that the header is believed from, with spaces between
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8088
+    proxy_header: str = ""
+    proxies: str = "127.0.0.1 ::1"
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class ClockChoice:
     """wall: `off` ends time at the last watermark; `on`; without it the definition decides.
 
@@ -132,6 +154,7 @@ class Settings:
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
     collect: Collect = field(default_factory=Collect)
     erasure_key: str | None = field(default=None, repr=False)
+    board: Board = field(default_factory=Board)
 
     @property
     def sink_group(self) -> str:
@@ -199,7 +222,7 @@ class _Reader:
     def settings(self, told: dict[str, Any]) -> Settings:
         self._no_strangers()
         values = self._table(
-            Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "erasure_key")
+            Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "board", "erasure_key")
         )
         values["sources"] = self._sources(told.get("sources", []))
         values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
@@ -209,6 +232,8 @@ class _Reader:
         door = self._table(Collect, told.get("collect", {}), "collect.", without=("keys",))
         values["collect"] = Collect(**door, keys=self._secret(SECRETS[2]))
         values["erasure_key"] = self._secret(SECRETS[3])
+        board = self._table(Board, told.get("board", {}), "board.", without=("token",))
+        values["board"] = Board(**board, token=self._secret(SECRETS[4]))
         found = Settings(**values)
         self._check(found)
         return found
@@ -228,6 +253,7 @@ class _Reader:
             ("CLICKHOUSE", ClickHouse),
             ("KAFKA", KafkaSecurity),
             ("COLLECT", Collect),
+            ("BOARD", Board),
         ):
             known |= {f"JOURNEYS_{table}_{f.name.upper()}" for f in fields(kind)}
         for name in sorted(self._env):
@@ -239,7 +265,7 @@ class _Reader:
             raise self._wrong(at.rstrip("."), f"is a table: write [{at.rstrip('.')}] and its settings below it")
         known = {f.name: f for f in fields(kind)}
         for name in told:
-            if name in ("password", "keys"):
+            if name in ("password", "keys", "token"):
                 raise self._wrong(at + name, f"has no place in a file: set {' or '.join(SECRETS)}, or its _FILE")
             if name not in known:
                 raise self._wrong(at + name, f"is no setting{_near(name, known)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,17 +73,20 @@ database = "{self.database}"
 
 
 class Process:
-    """`journeys worker` or `journeys sink` as a process that ends with ours."""
+    """`journeys worker`, `journeys sink` or another role as a process that ends with ours."""
 
-    def __init__(self, role: str, settings: Path, log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, role: str, settings: Path, log: Path, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    ) -> None:
         self.role = role
         self.log = log
         self._settings = settings
         self._env = dict(env or {})
+        self._options = options
         self._guarded: Guarded | None = None
 
     def start(self) -> Process:
-        command = [sys.executable, "-m", "streams.cli", self.role, "--settings", str(self._settings)]
+        command = [sys.executable, "-m", "streams.cli", self.role, "--settings", str(self._settings), *self._options]
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self._guarded = Guarded(command, self.log, env={"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **self._env})

@@ -9,8 +9,10 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -21,7 +23,7 @@ from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.latency import Latency, steady
 from deploy.demo.story import Stock, Story
 from deploy.demo.watch import PUBLISHED, Follower, Groups
-from deploy.local.process import ServiceError
+from deploy.local.process import HOST, ServiceError, free_port
 from deploy.local.services import Services, local_services
 from schemas.definition.parse import load
 from schemas.time import rfc3339
@@ -81,12 +83,15 @@ def play(data: str | None, once: bool, kafka: str | None, clickhouse: str | None
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     began = time.monotonic()
     try:
-        with local_services(kafka, clickhouse, say=console.print) as services:
+        with local_services(kafka, clickhouse, say=console.print) as services, ExitStack() as boards:
+            shows: list[Show] = []
             for name in [data] if data else list(_SETS):
-                asyncio.run(Show(console, services, _SETS[name](), rate).run())
+                shows.append(Show(console, services, _SETS[name](), rate))
+                boards.callback(shows[-1].board.stop)
+                asyncio.run(shows[-1].run())
             console.print(f"\n[bold green]demo: done[/] after {time.monotonic() - began:.0f} s")
             if not once:
-                _stay(console, services)
+                _stay(console, services, shows)
     except KeyboardInterrupt:
         console.print("\ndemo: stopped; nothing is left running")
         return 130
@@ -100,7 +105,9 @@ def _as_ctrl_c(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _stay(console: Console, services: Services) -> None:
+def _stay(console: Console, services: Services, shows: Sequence[Show]) -> None:
+    for show in shows:
+        console.print(f"board of the {show.name}: {show.address}", soft_wrap=True)
     console.print(f"Kafka {services.kafka} and ClickHouse {services.clickhouse} stay up; Ctrl-C ends them")
     while True:
         time.sleep(1)
@@ -125,6 +132,15 @@ class Show:
             Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition
         )
         self._settings = self._plan.write()
+        self.name, token, port = data.name, token_urlsafe(12), free_port()
+        self.address = f"http://{HOST}:{port}/?token={token}"
+        self.board = Process(
+            "board",
+            self._settings,
+            self._plan.folder / "board.log",
+            {"JOURNEYS_BOARD_TOKEN": token},
+            ["--port", str(port)],
+        )
         self._story = Story(data.showcase, self._lines())
 
     def _lines(self) -> dict[str, str]:
@@ -142,6 +158,7 @@ class Show:
         sink = Process("sink", self._settings, self._plan.folder / "sink.log")
         try:
             await asyncio.to_thread(self._prepare)
+            self.board.start()
             worker.start()
             sink.start()
             await self._play(worker, sink)
@@ -156,6 +173,7 @@ class Show:
         say(f"kafka       {self._services.kafka}{'' if self._services.local_kafka else ' (yours)'}")
         say(f"clickhouse  {self._services.clickhouse}{'' if self._services.local_clickhouse else ' (yours)'}")
         say(f"definition  {d.name} version {d.version}, digest {d.digest[:12]} ({self._data.definition.name})")
+        say(f"board       {self.address}", soft_wrap=True)
         pace = (
             f"{self._rate:,} events/s while it is told, then as fast as it goes"
             if self._data.opening

@@ -43,7 +43,7 @@ docs: setup  ## build the documentation into build/site, and make its generated 
 	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
 
-first-transition: setup  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse
+first-transition: $(STAMP)  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
 
 bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same broker, the same run

@@ -17,7 +17,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 
 from deploy.demo.engine import Plan, Process
-from deploy.demo.feed import Feeder
+from deploy.demo.feed import Feeder, due
 from deploy.local.process import ServiceError
 from deploy.local.services import Services, local_services
 from sinks.clickhouse.connect import connect
@@ -62,10 +62,10 @@ async def _play(services: Services, folder: Path, tell: Callable[[str], None]) -
         consumer = AIOKafkaConsumer(
             "first.transitions.user", bootstrap_servers=plan.kafka, auto_offset_reset="earliest"
         )
-        async with consumer, Feeder(plan.kafka, plan.source_topic, plan.partitions) as feeder:
+        async with consumer, Feeder(plan.kafka, plan.topics, plan.partitions) as feeder:
             now = time.time()
             event = {"id": "first", "event": "Signed Up", "user": "ana", "account": "acme", "at": now}
-            await feeder.play([orjson.dumps(event)], int(now * 1000), lambda n, seconds: 1_000.0)
+            await feeder.play([due(orjson.dumps(event))], int(now * 1000), lambda n, seconds: 1_000.0)
             tell("an event is on the source topic: ana signed up")
             record = await _within(_transition(consumer), "a transition on Kafka", processes)
             moved = f"{record['kind']} {record['entity']}, {record['machine']} → {record['to']}"

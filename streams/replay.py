@@ -212,9 +212,9 @@ class Replay:
             case Clocked(at):
                 taken.watermark = max(taken.watermark, min(at, until))
                 return "clock", record.topic
-            case Ok(_, _, at) | Redirect(_, at) if at > until:
+            case Ok(at=at) | Redirect(_, at) if at > until:
                 return "dropped", AFTER_UNTIL
-            case Ok(_, _, at):
+            case Ok(at=at):
                 taken.inputs.append(outcome)
                 taken.watermark = max(taken.watermark, at)
                 return "ok", ""

@@ -83,7 +83,6 @@ class Ok:
     """The record means this input for this entity. `at`: event time in ms. One record may mean several inputs."""
 
     __slots__ = ("at", "input", "key")
-    __match_args__ = ("key", "input", "at")
 
     def __init__(self, key: bytes, input: Any, at: int) -> None:
         self.key = key

@@ -123,7 +123,7 @@ class Inbox:
     ) -> tuple[str, str]:
         """Do what one outcome asks for; (kind, label) to count."""
         match outcome:
-            case Ok(key, value, _):
+            case Ok(key=key, input=value):
                 if record.offset <= source.replay_end and record.offset <= self._applied(key, source.index):
                     return "repeated", source.topic
                 touched.setdefault(key, []).append(value)

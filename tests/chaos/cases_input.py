@@ -13,6 +13,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
+from deploy.demo.engine import ONE
 from tests.chaos.cases import case
 from tests.chaos.history import Happened, shuffled
 from tests.chaos.world import NoFault, World, until
@@ -113,7 +114,7 @@ async def feed_without_promises(world: World, events: Iterable[Happened], rate: 
     """Nobody promises that nothing earlier follows. `rate`: events a second; 0: as fast as it goes."""
     async with world.feeder() as feeder:
         for event in events:
-            await feeder.send(event.user.encode(), event.line)
+            await feeder.send(ONE, event.user.encode(), event.line)
             if rate:
                 await asyncio.sleep(1 / rate)
 

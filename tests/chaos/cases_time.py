@@ -10,6 +10,7 @@ from random import Random
 
 import orjson
 
+from deploy.demo.engine import ONE
 from tests.chaos.cases import case
 from tests.chaos.oracle import DEFINITION, move, moves
 from tests.chaos.world import GO, STOP, Member, NoFault, World, until
@@ -54,7 +55,7 @@ async def silent_beside_stopped(world: World, luck: Random) -> None:
             for user in busy + (silent if seconds < 3 else []):
                 number += 1
                 told = {"id": f"e{number}", "event": "ping", "user": user, "at": time.time()}
-                await feeder.send(user.encode(), orjson.dumps(told))
+                await feeder.send(ONE, user.encode(), orjson.dumps(told))
             await asyncio.sleep(0.4)
         records = [orjson.loads(record.value) for record in await world.read("transitions.user")]
     quiet = {told["entity"] for told in records if told["to"] == "quiet"}

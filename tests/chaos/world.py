@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.demo.engine import Plan
-from deploy.demo.feed import Feeder
+from deploy.demo.feed import Feeder, due
 from deploy.demo.play import SINK_TOPICS
 from deploy.demo.watch import Groups
 from deploy.local.clickhouse import LocalClickHouse
@@ -211,10 +211,10 @@ class World:
         told = list(self.story.events if events is None else events)
         async with self.feeder() as feeder:
             until = self.story.until if last else max(event.at for event in told)
-            await feeder.play([event.line for event in told], until, lambda n, s: rate)
+            await feeder.play([due(event.line) for event in told], until, lambda n, s: rate)
 
     def feeder(self) -> Feeder:
-        return Feeder(self.plan.kafka, self.plan.source_topic, self.plan.partitions)
+        return Feeder(self.plan.kafka, self.plan.topics, self.plan.partitions)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

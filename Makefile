@@ -26,7 +26,7 @@ demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or co
 	@$(BIN)/journeys demo $(if $(DATA),--data $(DATA)) $(if $(ONCE),--once) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(CLICKHOUSE),--clickhouse $(CLICKHOUSE))
 
 test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)

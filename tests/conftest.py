@@ -5,7 +5,7 @@ compiled where it was built, and `tests/deploy/test_native.py` holds the two tog
 """
 
 import os
-from collections import defaultdict
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,16 +27,42 @@ settings.load_profile("suite")
 pytest_plugins = ["tests.fixtures.services"]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+PROCESSES = (
+    "tests/chaos/",
+    "tests/deploy/",
+    "tests/docs/",
+    "tests/integration/",
+    "tests/sinks/clickhouse/test_outage.py",
+    "tests/streams/batch/test_changelog.py",
+    "tests/streams/board/",
+    "tests/streams/collect/test_run.py",
+    "tests/streams/collect/test_sdks.py",
+    "tests/streams/commands/test_tail.py",
+    "tests/streams/test_engine.py",
+    "tests/streams/test_sink.py",
+    "tests/streams/test_sink_assignment.py",
+    "tests/streams/test_topics.py",
+    "tests/streams/test_worker.py",
+)
+"""What starts processes, kills them and waits for them. Two of these at once would starve each other."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `pytest -n 2 --dist loadgroup` keeps together: a file, for its fixtures; all files that need Kafka, in one
-    worker, because they start processes, kill them and wait for them, and would starve each other. A file that does the
-    same without the shared Kafka says `xdist_group("processes")` itself."""
-    files = defaultdict[str, list[pytest.Item]](list)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            files[item.nodeid.partition("::")[0]].append(item)
-    for file, its in files.items():
-        shares_kafka = any("kafka" in getattr(item, "fixturenames", ()) for item in its)
-        for item in its:
-            item.add_marker(pytest.mark.xdist_group("processes" if shares_kafka else file))
+    files = {item.nodeid.partition("::")[0] for item in items if "kafka" in getattr(item, "fixturenames", ())}
+    if missing := [file for file in sorted(files) if not file.startswith(PROCESSES)]:
+        raise pytest.UsageError(f"{missing[0]} uses Kafka: name it in PROCESSES of tests/conftest.py")
+
+
+# Our own and not pytest-xdist's `loadgroup`: that one writes the group into the test's id in a way which pytest 9.2 does
+# not read, and then keeps nothing together.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `pytest -n 2`: the tests of a file stay together, for its fixtures; those of `PROCESSES` in one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "processes" if file.startswith(PROCESSES) else file
+
+    return Together(config, log)

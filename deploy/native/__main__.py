@@ -17,8 +17,7 @@ from setuptools import setup
 from mypyc.build import mypycify
 modules = mypycify({arguments!r}, target_dir={target!r}, opt_level="2", debug_level="0", multi_file=True)
 for module in modules:
-    # What a compiler says of generated C is no reason to do without it; nobody outside the library calls its functions.
-    module.extra_compile_args += ["-Wno-error", "-fvisibility=hidden"]
+    module.extra_compile_args += {flags!r}
 setup(name="journeys-core", ext_modules=modules)
 """
 
@@ -49,7 +48,11 @@ def _build() -> str | None:
     stamp = native.digest()
     with tempfile.TemporaryDirectory(prefix="journeys-native-") as made:
         out, script = Path(made, "out"), Path(made, "setup.py")
-        script.write_text(SCRIPT.format(arguments=[str(path) for path in native.sources()], target=f"{made}/c"))
+        script.write_text(
+            SCRIPT.format(
+                arguments=[str(path) for path in native.sources()], target=f"{made}/c", flags=list(native.FLAGS)
+            )
+        )
         command = [
             sys.executable, str(script), "--quiet", "build_ext", "--parallel", "2", "--build-lib", str(out), "--build-temp", f"{made}/tmp",
         ]  # fmt: skip

@@ -247,7 +247,7 @@ public final class Stages {
         to.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
         // Its default, 30 s, would end most runs before the first commit; the others here keep their state every 1 to 10 s.
         to.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 5_000);
-        // Its default, 10 MB, holds a tenth of the users: with this the store is read and written once a commit and user.
+        // Its default, 10 MB, does not hold all users: with this the store is written once a commit and user.
         to.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 256L << 20);
         to.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
         to.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 10_000);

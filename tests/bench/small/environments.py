@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.jars import KAFKA_VERSION, cache_folder, jars_of, write_lock
+from deploy.local.process import ServiceError
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".bench"
 SOURCE = Path(__file__).with_name("Stages.java")
 LOCK = Path(__file__).with_name("kafka_streams.lock.toml")
 WANTED = (f"org.apache.kafka:kafka-streams:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:2.0.17")
-SIZE_MB = 82
+SIZE_MB = 94
 
 
 class Missing(Exception):
@@ -43,7 +44,10 @@ def python_with(name: str) -> Path:
 def java_with_streams() -> tuple[Path, str]:
     """The `java` of this machine's JDK, and a class path with Kafka Streams and the compiled journey."""
     compiler = _javac()
-    jars = jars_of(LOCK, f"Kafka Streams {KAFKA_VERSION}", SIZE_MB, lambda line: print(line, flush=True))
+    try:
+        jars = jars_of(LOCK, f"Kafka Streams {KAFKA_VERSION}", SIZE_MB, lambda line: print(line, flush=True))
+    except ServiceError as error:
+        raise Missing(str(error)) from error
     classes = FOLDER / "kafka-streams"
     inputs = SOURCE.read_bytes() + LOCK.read_bytes()
     if not _made(classes, inputs):

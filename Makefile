@@ -26,7 +26,7 @@ demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or co
 	@$(BIN)/journeys demo $(if $(DATA),--data $(DATA)) $(if $(ONCE),--once) $(if $(KAFKA),--kafka $(KAFKA)) $(if $(CLICKHOUSE),--clickhouse $(CLICKHOUSE))
 
 test: setup check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup  ## format, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || (echo "check: run make format" && exit 1)
@@ -38,8 +38,9 @@ check: setup  ## format, lint, types, layers
 format: setup  ## format the code and sort the imports
 	@$(BIN)/ruff check --quiet --fix --select I . ; $(BIN)/ruff format --quiet .
 
-bench: setup  ## our engine against idiomatic Faust: 1,000,000 events, the same broker, the same run
-	@$(BIN)/python -m tests.bench
+bench: setup  ## ours against idiomatic Faust, then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
+	@$(if $(BENCH),,$(BIN)/python -m tests.bench)
+	@$(BIN)/python -m tests.bench --journey small $(BENCH)
 
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
@@ -55,9 +56,12 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
 	@$(BIN)/uv pip compile pyproject.toml -c requirements/lock.txt $(RESOLVE) -o requirements/runtime.txt
-	@echo "lock: wrote requirements/lock.txt (all) and requirements/runtime.txt (the image)"
+	@echo 'quixstreams==3.28.1' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-quix.txt
+	@printf 'bytewax[kafka]==0.21.1\norjson~=3.11\n' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-bytewax.txt
+	@$(BIN)/python -m tests.bench.small.environments
+	@echo "lock: wrote requirements/lock.txt (all), runtime.txt (the image), bench-*.txt and the bench's jars (competitors)"
 
 clean:  ## remove what the build made
-	@rm -rf $(VENV) .native build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
 .PHONY: help setup demo test check format bench simulate chaos soak lock clean

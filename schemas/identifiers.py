@@ -22,6 +22,9 @@ PLACEHOLDERS = frozenset(
 """Lower case. After Mixpanel's and PostHog's lists of refused ids, with unfilled templates added."""
 
 
+_LAST = frozenset(end for text in PLACEHOLDERS for end in (text[-1:], text[-1:].upper()))
+
+
 class NotAnIdentifier(ValueError):
     """The value is of a type, or a length, that no identifier has."""
 
@@ -35,11 +38,13 @@ def identifier(value: Any) -> str | None:
         return None
     if type(value) is not str:
         value = _number(value)
-    text = value.strip()
+    text: str = value.strip()
     if len(text) > LONGEST:
         raise NotAnIdentifier(f"longer than {LONGEST} characters")
     if "\0" in text:  # it ends a string for half of the tools that an id goes through, so two ids would become one
         raise NotAnIdentifier("text with a NUL character in it")
+    if text[-1:] not in _LAST:  # how most ids end, and no placeholder: it spares writing them in lower case
+        return text
     return None if text.lower() in PLACEHOLDERS else text
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".native"
 STAMP = FOLDER / "sources.hash"
+BUILD = Path("deploy/native/__main__.py")
 
 PACKAGES = {
     "schemas": ("draft", "event", "identifiers", "time"),
@@ -39,9 +40,9 @@ def sources() -> list[Path]:
 
 
 def digest() -> str:
-    """What a build must have been made from: these sources, by this Python."""
+    """What a build must have been made from: these sources, by this Python, in this way."""
     found = blake2b(sys.version.encode(), digest_size=16)
-    for path in sources():
+    for path in (BUILD, *sources()):
         found.update(path.as_posix().encode() + b"\0" + (ROOT / path).read_bytes())
     return found.hexdigest()
 

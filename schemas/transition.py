@@ -10,7 +10,9 @@ from schemas.shape import BECAUSE, ID, TIME, Form, Shape
 
 Kind = Literal["user", "account"]
 
-_CAUSE = Form({"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition"]}})
+_CAUSE = Form(
+    {"minProperties": 1, "propertyNames": {"enum": ["event", "timer", "member", "link", "definition", "erasure"]}}
+)
 
 
 @dataclass(slots=True)
@@ -37,7 +39,9 @@ class Transition:
     version: Annotated[int, "the definition's version, a label"]
     digest: Annotated[str, "hash of the normalised definition, its identity"]
     cause: Annotated[
-        dict[str, Any], _CAUSE, "what set it off: {event: id}, {timer: deadline}, {member: id}, {link: id} ..."
+        dict[str, Any],
+        _CAUSE,
+        "what set it off: {event: id}, {timer: deadline}, {member: id}, {link: id}, {erasure: id} ...",
     ]
     because: Annotated[list[dict[str, Any]], BECAUSE, "each condition of the rule, with its value at that moment"]
     signals: Annotated[list[str], "the signals that held"]

@@ -183,6 +183,30 @@ def explain(
 
 
 @app.command()
+def erase(
+    kind: Annotated[str, typer.Argument(help="user or account")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="any of the names that the person or account goes by")],
+    settings: SettingsPath = None,
+    reason: Annotated[str, typer.Option(help="for the audit record; name nobody in it")] = "",
+    by: Annotated[str, typer.Option(help="who asked for it; your user name without it")] = "",
+    after_grace: Annotated[
+        bool, typer.Option("--after-grace", help="let late events of the grace period still count for the accounts")
+    ] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="also drop all that engine and sink have read of topics kept by retention")
+    ] = False,
+    patience: Annotated[float, typer.Option(help="seconds to wait for engine and for sink")] = 60,
+    json: Annotated[Path | None, typer.Option("--json", help="write the audit record here too")] = None,
+) -> None:
+    """Forget a user or an account: in the engine, in our topics, in ClickHouse; prove it, and keep a record without a name."""
+    from streams.commands.erase import Wish
+    from streams.commands.erase import erase as forget
+
+    wish = Wish(kind, name, reason, by, not after_grace, purge, patience)
+    raise typer.Exit(forget(wish, settings, console, json))
+
+
+@app.command()
 def validate(
     definition: DefinitionPath,
     against: Annotated[Path | None, typer.Option("--against", help="a sample of records: .jsonl or .jsonl.gz")] = None,

@@ -52,6 +52,7 @@ class Plant:
         self._beside: dict[bytes, Kept] = {}
         self._due: list[tuple[int, bytes]] = []
         self._armed: dict[bytes, int] = {}
+        self._kept: dict[bytes, bytes] = {}
 
     def beside(self, key: bytes) -> Kept:
         """What stands beside an entity."""
@@ -60,8 +61,8 @@ class Plant:
     def feed(self, inputs: Iterable[Ok], until: int) -> list[Output]:
         """Apply inputs grouped by entity, then fire every timer due at `until`, oldest first."""
         grouped: dict[bytes, list[Any]] = {}
-        for key, item, _ in inputs:
-            grouped.setdefault(key, []).append(item)
+        for ok in inputs:
+            grouped.setdefault(ok.key, []).append(ok.input)
         outputs: list[Output] = []
         for key, items in grouped.items():
             self._advance(key, items, until, outputs)
@@ -75,7 +76,7 @@ class Plant:
     def _advance(self, key: bytes, items: list[Any], until: int, outputs: list[Output]) -> None:
         entity = self.entities.get(key)
         if entity is None:
-            entity = self.entities[key] = self.logic.new(key)
+            entity = self.entities[key] = self.logic.new(key, self._kept.get(key))
         kept = self.beside(key)
         advanced = self.logic.advance(key, entity, items, until, max(until, 0), kept)
         outputs += advanced.outputs
@@ -86,6 +87,8 @@ class Plant:
                 kept.records[name] = value
         if advanced.ended:
             del self.entities[key], self._beside[key]
+            if advanced.kept is not None:
+                self._kept[key] = advanced.kept
             self._armed.pop(key, None)
             return
         deadline = self.logic.deadline(entity)

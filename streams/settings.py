@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from schemas.sources import MAPPING, decoder
 from schemas.time import parse_time
 
-SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD", "JOURNEYS_COLLECT_KEYS")
+SECRETS = ("JOURNEYS_KAFKA_PASSWORD", "JOURNEYS_CLICKHOUSE_PASSWORD", "JOURNEYS_COLLECT_KEYS", "JOURNEYS_ERASURE_KEY")
 """Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
 
 SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
@@ -107,6 +107,7 @@ class Settings:
     batch         most records of one partition taken at a time
     metrics_port  of the engine; 0 is none; the sink's is one higher
     log           console or json, level as in `logging`
+    erasure_key   of the hash that stands for a person in the record of an erasure: JOURNEYS_ERASURE_KEY
     """
 
     definition: str = "saas"
@@ -127,6 +128,7 @@ class Settings:
     clickhouse: ClickHouse = field(default_factory=ClickHouse)
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
     collect: Collect = field(default_factory=Collect)
+    erasure_key: str | None = field(default=None, repr=False)
 
     @property
     def sink_group(self) -> str:
@@ -193,7 +195,9 @@ class _Reader:
 
     def settings(self, told: dict[str, Any]) -> Settings:
         self._no_strangers()
-        values = self._table(Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect"))
+        values = self._table(
+            Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "erasure_key")
+        )
         values["sources"] = self._sources(told.get("sources", []))
         values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
         for name, kind, secret in (("clickhouse", ClickHouse, SECRETS[1]), ("kafka", KafkaSecurity, SECRETS[0])):
@@ -201,6 +205,7 @@ class _Reader:
             values[name] = kind(**table, password=self._secret(secret))
         door = self._table(Collect, told.get("collect", {}), "collect.", without=("keys",))
         values["collect"] = Collect(**door, keys=self._secret(SECRETS[2]))
+        values["erasure_key"] = self._secret(SECRETS[3])
         found = Settings(**values)
         self._check(found)
         return found

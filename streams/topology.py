@@ -55,7 +55,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         stages.append(
             Stage(
                 accounts, "accounts", p + ACCOUNTS_CHANGELOG, (topic,), rekeyed=frozenset({topic}),
-                strays=frozenset({MEMBERS}),  # what one account tells another
+                strays=frozenset({MEMBERS, EVENTS}),  # what one account tells another, and its members when it is erased
             )
         )  # fmt: skip
     return Graph(

@@ -82,7 +82,7 @@ class Drawn(NamedTuple):
 
 
 def _drawn(
-    n: int, users: int, accounts: int, seed: int, skew: Skew, days: int = DAYS
+    n: int, users: int, accounts: int, seed: int, skew: Skew, days: int = DAYS, jitter: int = JITTER
 ) -> Iterator[tuple[int, int, int, int, int]]:
     random = Random(seed).random
     ends = list(accumulate(call.weight for call in CALLS))
@@ -92,7 +92,7 @@ def _drawn(
     zipf = skew == "zipf"
     for i in range(n):
         user = int(users ** random()) - 1 if zipf else int(users * random() ** MILD)
-        at = start + int(i * step) + int(random() * (2 * JITTER + 1)) - JITTER
+        at = start + int(i * step) + int(random() * (2 * jitter + 1)) - jitter
         if seen[user]:
             yield i, user, user % accounts, kinds[int(random() * total)], at
         else:
@@ -124,8 +124,10 @@ def segment_events(
     seed: int = 7,
     skew: Skew = "mild",
     days: int = DAYS,
+    jitter: int = JITTER,
 ) -> Iterator[tuple[bytes, bytes]]:
-    """`n` records (key: user id, value: a Segment call of about 300 bytes) over so many days, nearly in order of time.
+    """`n` records (key: user id, value: a Segment call of about 300 bytes) over so many days, nearly in order of time: up to
+    `jitter` ms before or after their turn.
 
     `mild` spreads events over users by a power law, `zipf` gives the busiest user 6 % of all. Each user's first event is
     Signed Up. The same arguments give the same bytes.
@@ -134,7 +136,7 @@ def segment_events(
     dates = [(START + timedelta(days=d)).strftime("%Y-%m-%dT").encode() for d in range(-1, days + 1)]
     clock = [b"%02d:%02d:%02d" % (s // 3600, s // 60 % 60, s % 60) for s in range(86_400)]
     first = int(START.timestamp()) * 1000 - 86_400_000  # a day before, as the first event may be early
-    for number, user, account, call, at in _drawn(n, users, accounts, seed, skew, days):
+    for number, user, account, call, at in _drawn(n, users, accounts, seed, skew, days, jitter):
         day, ms = divmod(at - first, 86_400_000)
         key = b"u-%07d" % user
         yield key, templates[call] % (number, key, dates[day], clock[ms // 1000], ms % 1000, account)

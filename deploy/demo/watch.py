@@ -96,6 +96,11 @@ class Groups:
         """Records ever written to these topics."""
         return sum((await self._consumer.end_offsets(await self._of(topics))).values())
 
+    async def ends_of(self, topic: str) -> list[int]:
+        """Records ever written to each partition of a topic, by number."""
+        ends = await self._consumer.end_offsets(await self._of([topic]))
+        return [end for _, end in sorted(ends.items())]
+
     async def _of(self, topics: Sequence[str]) -> list[TopicPartition]:
         for topic in topics:
             if topic not in self._partitions:

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,22 +49,26 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journeys" / "jars"
 
 
-def locked() -> list[Jar]:
-    """Every file of the lock, in its order."""
-    rows = tomllib.loads(LOCK.read_text(encoding="utf-8"))["dependencies"]
+def locked(lock: Path = LOCK) -> list[Jar]:
+    """Every file of a lock, in its order."""
+    rows = tomllib.loads(lock.read_text(encoding="utf-8"))["dependencies"]
     return [Jar(row["groupId"], row["artifactId"], row["version"], row["sha256"]) for row in rows]
 
 
 def kafka_jars(say: Say = quiet, cache: Path | None = None) -> list[Path]:
     """Paths of all jars, checked; those missing are fetched. Raises ServiceError with what to do when that fails."""
+    return jars_of(LOCK, f"Apache Kafka {KAFKA_VERSION}", SIZE_MB, say, cache)
+
+
+def jars_of(lock: Path, name: str, size_mb: int, say: Say = quiet, cache: Path | None = None) -> list[Path]:
+    """The same for any lock: `name` and the size in MB are said before the first fetch."""
     cache = cache or cache_folder()
     with _one_at_a_time(cache):
-        missing = [jar for jar in locked() if not _intact(jar.path(cache), jar.sha256)]
+        missing = [jar for jar in locked(lock) if not _intact(jar.path(cache), jar.sha256)]
         if missing:
-            what = f"{len(missing)} files of {SIZE_MB} MB in all"
-            say(f"fetching Apache Kafka {KAFKA_VERSION}: {what}, kept in {_short(cache)}")
+            say(f"fetching {name}: {len(missing)} files of {size_mb} MB in all, kept in {_short(cache)}")
             _fetch_all(missing, cache)
-    return [jar.path(cache) for jar in locked()]
+    return [jar.path(cache) for jar in locked(lock)]
 
 
 def _fetch_all(jars: list[Jar], cache: Path) -> None:
@@ -115,19 +119,19 @@ def _short(path: Path) -> str:
     return str(path).replace(str(Path.home()), "~", 1)
 
 
-def write_lock(path: Path, cache: Path) -> None:
-    """Resolve `WANTED` with everything it needs, fetch it, and write names and checksums to `path`."""
+def write_lock(path: Path, cache: Path, wanted: Sequence[str] = WANTED, name: str = f"kafka-{KAFKA_VERSION}") -> None:
+    """Resolve `wanted` with everything it needs, fetch it, and write names and checksums to `path`."""
     from jgo.env import LockFile
     from jgo.maven import Dependency, MavenContext, PythonResolver
 
     context = MavenContext(repo_cache=cache)
-    coordinates = [wanted.split(":") for wanted in WANTED]
+    coordinates = [each.split(":") for each in wanted]
     roots = [
         Dependency(context.project(group, name).at_version(version).artifact()) for group, name, version in coordinates
     ]
     inputs, others = PythonResolver().resolve(roots)
     everything = sorted([*inputs, *others], key=lambda dependency: (dependency.groupId, dependency.artifactId))
-    LockFile.from_resolved_dependencies(everything, environment_name=f"kafka-{KAFKA_VERSION}").save(path)
+    LockFile.from_resolved_dependencies(everything, environment_name=name).save(path)
 
 
 if __name__ == "__main__":

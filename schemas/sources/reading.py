@@ -56,7 +56,7 @@ def load(value: bytes | None) -> Any:
         if value.startswith(GZIP):  # looked for only here, so that plain records pay nothing for it
             return parse(gunzipped(value), DEEPEST)
         raise _unreadable(value, error) from None
-    if value.count(b"{") + value.count(b"[") > DEEPEST and _deep(found, DEEPEST):
+    if _deeper(found, DEEPEST):
         raise Refused("too_deep", f"nested deeper than {DEEPEST} levels")
     return found
 
@@ -90,7 +90,7 @@ def parse(value: bytes, deepest: int) -> Any:
         found = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise _unreadable(value, error) from None
-    if value.count(b"{") + value.count(b"[") > deepest and _deep(found, deepest):
+    if _deeper(found, deepest):
         raise Refused("too_deep", f"nested deeper than {deepest} levels")
     return found
 
@@ -105,17 +105,21 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Refused:
     return Refused("not_json", str(error))
 
 
-def _deep(value: Any, deepest: int) -> bool:
-    level = [value] if type(value) in _NESTED else []
-    for _ in range(deepest):
-        if not level:
-            return False
-        inner = (node.values() if type(node) is dict else node for node in level)
-        level = [child for children in inner for child in children if type(child) in _NESTED]
-    return bool(level)
-
-
-_NESTED = (dict, list)
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether a value is nested deeper. It never looks further down than that, so it cannot run out of stack."""
+    if isinstance(value, dict):  # loops, as a generator costs more than all that it looks at
+        if not levels:
+            return True
+        for child in value.values():
+            if isinstance(child, (dict, list)) and _deeper(child, levels - 1):
+                return True
+    elif isinstance(value, list):
+        if not levels:
+            return True
+        for child in value:
+            if isinstance(child, (dict, list)) and _deeper(child, levels - 1):
+                return True
+    return False
 
 
 def latest(timestamp: int, max_future: int | None) -> int:

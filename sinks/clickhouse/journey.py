@@ -53,17 +53,60 @@ def snapshots(client: Client, entity: str) -> list[Record]:
     return [published(row) for row in rows]
 
 
-def events(client: Client, kind: str, entity: str) -> list[Event]:
-    """The events of a user, or of an account and its members (wherever those were), oldest first."""
-    about = "entity = {entity:String}"
-    if kind == "account":
-        members = "SELECT entity FROM events WHERE account = {entity:String} AND entity != ''"
-        about = f"account = {{entity:String}} OR entity IN ({members})"
+def names_of(client: Client, kind: str, *names: str) -> list[str]:
+    """These names and all that they were merged with, by what the engine published: the same people or accounts."""
+    found, new = set(names), sorted(names)
+    while new:
+        rows = ask(
+            client,
+            # not `AS into`: in ClickHouse an alias hides the column in WHERE too, and whoever was never merged would match
+            "SELECT DISTINCT entity, assumeNotNull(into) AS survivor FROM transitions FINAL WHERE kind = {kind:String} AND valid"
+            " AND isNotNull(into) AND (entity IN {names:Array(String)} OR into IN {names:Array(String)})",
+            kind=kind,
+            names=new,
+        )
+        new = sorted({row[end] for row in rows for end in ("entity", "survivor")} - found)
+        found.update(new)
+    return sorted(found)
+
+
+_OF_USERS = (
+    "(entity IN {people:Array(String)} OR user IN {people:Array(String)} OR anonymous IN {people:Array(String)}"
+    " OR (type = 'identify' AND lower(JSONExtractString(traits, 'email')) IN {people:Array(String)}))"
+)
+_AT_DOMAINS = (
+    "(isNull(account) AND arrayExists(d -> endsWith(lower(ifNull(user, '')), concat('@', d))"
+    " OR endsWith(lower(JSONExtractString(traits, 'email')), concat('@', d)), {accounts:Array(String)}))"
+)
+
+
+def events(client: Client, kind: str, entity: str, by_domain: bool = False) -> list[Event]:
+    """The events of a user, or of an account and its members (wherever those were), oldest first.
+
+    By any name that they have gone by. `by_domain`: also events that name no account, of users at an account's domain.
+    """
+    names = names_of(client, kind, entity)
+    if kind == "user":
+        return _about(client, _OF_USERS, people=names)
+    told = ask(
+        client,
+        "SELECT DISTINCT lower(JSONExtractString(traits, 'domain')) AS name FROM events"
+        " WHERE type = 'group' AND account IN {names:Array(String)}",
+        names=names,
+    )
+    accounts = sorted({*names, *(row["name"].removeprefix("www.") for row in told)} - {""})
+    about = "account IN {accounts:Array(String)}" + (f" OR {_AT_DOMAINS}" if by_domain else "")
+    rows = ask(client, f"SELECT DISTINCT entity FROM events WHERE entity != '' AND ({about})", accounts=accounts)
+    people = names_of(client, "user", *(row["entity"] for row in rows))
+    return _about(client, f"account IN {{accounts:Array(String)}} OR {_OF_USERS}", accounts=accounts, people=people)
+
+
+def _about(client: Client, about: str, **names: list[str]) -> list[Event]:
     rows = ask(
         client,
         "SELECT event_id AS id, name, type, at, user, anonymous, account, properties, traits, actor, place, received_at, source"
         f" FROM events FINAL WHERE {about} ORDER BY at, event_id",
-        entity=entity,
+        **names,
     )
     return [_event(row) for row in rows]
 

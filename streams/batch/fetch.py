@@ -44,8 +44,9 @@ class Batch(NamedTuple):
 
 
 def as_record(tp: Any, record: Any) -> Record:
-    return Record(
-        tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers or ()
+    return tuple.__new__(  # what Record(...) does, without its defaults: half the time
+        Record,
+        (tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers or ()),
     )
 
 

@@ -183,7 +183,7 @@ def _condition(row: dict[str, Any]) -> str:
 
 _CAUSES = {
     "event": "event", "timer": "time alone, due at", "member": "a member's fact", "link": "a link of two identifiers,",
-    "definition": "a new version of the definition,",
+    "definition": "a new version of the definition,", "erasure": "a request to erase,",
 }  # fmt: skip
 
 
@@ -262,11 +262,7 @@ def _told_by(client: Any, definition: Path, kind: str, entity: str) -> Told:
         found = load(definition)
     except DefinitionErrors as problem:
         raise NotFolded(f"the definition that the settings name has errors: {problem}") from None
-    if kind == "account" and found_by_domain(found):
-        raise NotFolded(
-            "with `from_domain`, the table of events does not say which are about it; replay them to a folder"
-        )
-    events = journey.events(client, kind, entity)
+    events = journey.events(client, kind, entity, kind == "account" and found_by_domain(found))
     if not events:
         raise NotFolded("its events are not on record")
     return Told(found, [canonical.encode(event) for event in events], "canonical", journey.newest_event(client) or 0)

@@ -64,7 +64,7 @@ def in_folder(directory: Path, kind: str, entity: str) -> Told:
         raise NotFolded(f"its input {path} is not there any more")
     try:
         by_domain = kind == "account" and found_by_domain(definition)  # then any record may be about it
-        lines = list(lines_of(path) if by_domain else _about(path, summary["source"], kind, entity))
+        lines = list(lines_of(path) if by_domain else _about(path, summary["source"], kind, entity, directory))
     except Unreadable as problem:
         raise NotFolded(str(problem)) from None
     return Told(definition, lines, summary["source"], parse_time(summary["stopped_at"]) or 0)
@@ -75,13 +75,31 @@ def found_by_domain(definition: Definition) -> bool:
     return definition.account is not None and definition.account.from_domain is not None
 
 
-def _about(path: Path, source: str, kind: str, entity: str) -> Iterator[bytes]:
+def _about(path: Path, source: str, kind: str, entity: str, directory: Path) -> Iterator[bytes]:
     """Records that name a user, or an account or one of its members: a look for the bytes is enough, and quick."""
-    names = {entity}
+    merged = _merged(directory)
+    names = _joined({entity}, merged)
     if kind == "account":
-        names |= {event.entity for event in _events(lines_of(path), source, entity) if event.entity is not None}
+        found = (event for name in names for event in _events(lines_of(path), source, name))
+        names |= _joined({event.entity for event in found if event.entity is not None}, merged)
     wanted = re.compile(b"|".join(re.escape(orjson.dumps(name)) for name in sorted(names)))
     yield from (line for line in lines_of(path) if wanted.search(line))
+
+
+def _merged(directory: Path) -> list[tuple[str, str]]:
+    """(who, into whom) of all that were merged."""
+    with (directory / "transitions.jsonl").open("rb") as file:
+        told = [orjson.loads(line) for line in file if b'"into":' in line]
+    return [(record["entity"], record["into"]) for record in told if record.get("into")]
+
+
+def _joined(names: set[str], merged: list[tuple[str, str]]) -> set[str]:
+    """These names and all that they were merged with."""
+    found, size = set(names), 0
+    while len(found) > size:
+        size = len(found)
+        found |= {name for pair in merged if found & set(pair) for name in pair}
+    return found
 
 
 def _events(lines: Iterable[bytes], source: str, account: str) -> Iterator[Event]:

@@ -54,11 +54,13 @@ class Inbox:
                 continue
             outcomes = read(record)
             if len(outcomes) == 1 and type(outcomes[0]) is Ok and record.offset > replay_end:
-                key, value, at = outcomes[0]
-                if key in touched:
-                    touched[key].append(value)
+                ok = outcomes[0]
+                at = ok.at
+                waiting = touched.get(ok.key)
+                if waiting is None:
+                    touched[ok.key] = [ok.input]
                 else:
-                    touched[key] = [value]
+                    waiting.append(ok.input)
                 plain += 1
             else:
                 newest_in = self._others(source, record, outcomes, touched, outputs, watermark)

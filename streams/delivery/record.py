@@ -1,7 +1,8 @@
 """Changelog records: how an entity, its outbox and the records beside it become bytes, and come back.
 
 Keys are namespaced: `e:<key>` an entity, `b:<length of key><key><name>` a record beside it, `p:` the partition's own
-record, `d:<digest>` a definition that entities are or were kept under, `c:` a claim. Every value begins with format,
+record, `d:<digest>` a definition that entities are or were kept under, `x:<hash of key>` what is kept of an entity that
+ended, `c:` a claim. Every value begins with format,
 flags and the generation that wrote it. A null value cannot say who wrote it, so each group of records begins with one
 that has a value: its generation speaks for the nulls behind it.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from streams.delivery.contracts import Output
@@ -20,6 +22,7 @@ FORMAT = 1
 CLAIM_KEY = b"c:"
 PARTITION_KEY = b"p:"
 DEFINITION_SPACE = b"d:"
+KEPT_SPACE = b"x:"
 
 ENDED = 1
 """Flag: the entity is gone; the record stays until nothing that was applied to it can be read again."""
@@ -77,6 +80,11 @@ def split_beside_key(raw: bytes) -> tuple[bytes, bytes]:
 
 def definition_key(digest: str) -> bytes:
     return DEFINITION_SPACE + digest.encode()
+
+
+def kept_key(key: bytes) -> bytes:
+    """Where what is kept of an entity stands. A hash: the record outlives the entity for good, and names nobody."""
+    return KEPT_SPACE + blake2b(key, digest_size=16, person=b"journeys kept").digest()
 
 
 def version_of(value: bytes) -> int:
@@ -164,22 +172,26 @@ def outbox_of(value: bytes, header: Header) -> list[tuple[int, Output]]:
 
 
 def encode_outbox(outputs: Sequence[tuple[int, Output]]) -> bytes:
-    parts: list[bytes] = []
+    found = b""
     for index, output in outputs:
-        _encode_output(parts, index, output)
-    return b"".join(parts)
+        found += _encode_output(index, output)
+    return found
 
 
-def _encode_output(parts: list[bytes], index: int, output: Output) -> None:
+def _encode_output(index: int, output: Output) -> bytes:
     topic, key, value = output.topic.encode(), output.key, output.value
     partition = -1 if output.partition is None else output.partition
     key_length = -1 if key is None else len(key)
     value_length = -1 if value is None else len(value)
-    parts.append(_OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)))
-    parts += (topic, key or b"", value or b"")
+    found: bytes = _OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)) + topic
+    if key is not None:
+        found += key
+    if value is not None:
+        found += value
     for name, content in output.headers:
         raw = name.encode()
-        parts += (_OUTPUT_HEADER.pack(len(raw), len(content)), raw, content)
+        found += _OUTPUT_HEADER.pack(len(raw), len(content)) + raw + content
+    return found
 
 
 def decode_outbox(raw: bytes) -> list[tuple[int, Output]]:

@@ -65,6 +65,7 @@ class Table(Generic[E]):
         self.beside: dict[bytes, dict[bytes, bytes]] = {}
         self.partition_record: bytes | None = None
         self.definitions: dict[str, bytes] = {}  # by digest, as text
+        self.kept: dict[bytes, bytes] = {}  # of entities that ended, by the key of its record
         self.version = 0  # number of the definition in force
         self.formers: dict[int, Any] = {}  # for each other number that entities are kept under, what takes them over
         self.boundary = NEVER  # as of when they are taken over, ms
@@ -98,6 +99,8 @@ class Table(Generic[E]):
             self.partition_record = value
         elif space == rec.DEFINITION_SPACE and value is not None:
             self.definitions[key[2:].decode()] = rec.tagged_body(value)
+        elif space == rec.KEPT_SPACE and value is not None:
+            self.kept[key] = rec.tagged_body(value)
 
     def _keep_beside(self, key: bytes, name: bytes, value: bytes | None) -> None:
         if value is not None:
@@ -140,6 +143,8 @@ class Table(Generic[E]):
             value = self.partition_record
         elif space == rec.DEFINITION_SPACE:
             return rec.encode_tagged(generation, self.definitions[key[2:].decode()])
+        elif space == rec.KEPT_SPACE:
+            return rec.encode_tagged(generation, self.kept[key]) if key in self.kept else None
         return None if value is None else rec.with_generation(value, generation)
 
     def cell(self, key: bytes) -> Cell[E]:
@@ -153,7 +158,8 @@ class Table(Generic[E]):
             cell = Cell(None, [-1] * self.inputs, durable=False) if kept is None else self._load(key, kept)
             self.entities[key] = cell
         if cell.entity is None and cell.former is None:
-            cell.entity = self._logic.new(key)
+            kept_of = self.kept.get(rec.kept_key(key)) if self.kept else None
+            cell.entity = self._logic.new(key) if kept_of is None else self._logic.new(key, kept_of)
         return cell
 
     def cool(self, warm: int, busy: Callable[[bytes], bool]) -> None:
@@ -277,14 +283,18 @@ class Table(Generic[E]):
             yield rec.beside_key(key, name), None if body is None else rec.encode_tagged(generation, body)
 
     def end(
-        self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]]
-    ) -> list[list[Change]]:
+        self, key: bytes, cell: Cell[E], generation: int, batch: int, outputs: list[tuple[int, Output]],
+        kept: bytes | None = None,
+    ) -> list[list[Change]]:  # fmt: skip
         """Groups that end an entity. A mark with the applied offsets stays, or re-read events would begin it again."""
         outbox = rec.encode_outbox(outputs) if outputs else b""
         mark = rec.encode_entity(generation, batch, NEVER, cell.applied, b"", outbox, ended=True, version=self.version)
         marker = (rec.CLAIM_KEY, rec.encode_tagged(generation))
         names = list(self.beside.pop(key, {}).keys() | (cell.pending or {}).keys())
         groups: list[list[Change]] = [[(rec.entity_key(key), mark)]]
+        if kept is not None:
+            self.kept[rec.kept_key(key)] = kept
+            groups[0].append((rec.kept_key(key), rec.encode_tagged(generation, kept)))
         for start in range(0, len(names), NAMES_A_GROUP):
             chunk = names[start : start + NAMES_A_GROUP]
             groups.append([marker, *((rec.beside_key(key, name), None) for name in chunk)])

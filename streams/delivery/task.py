@@ -90,7 +90,7 @@ class Task(Generic[E]):
         self._batch = self._acked = 0
         self._outputs: list[Output] = []
         self._published: dict[bytes, list[tuple[int, Output]]] = {}
-        self._ends: set[bytes] = set()
+        self._ends: dict[bytes, bytes | None] = {}  # with what is kept of them
         self._spilled: list[list[Change]] = []  # groups to write before anything else
         self._idle = False  # no input will ever bring anything
         self._announced = NOTHING_YET
@@ -287,14 +287,14 @@ class Task(Generic[E]):
             self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
-        outputs, beside, ended = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
-        full = bool(beside) and self._table.put_beside(key, cell, beside)
-        if outputs or ended or full:
-            self._publish(key, outputs)
+        done = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
+        full = bool(done.beside) and self._table.put_beside(key, cell, done.beside)
+        if done.outputs or done.ended or full:
+            self._publish(key, done.outputs)
         else:
             self._checkpoint.touched(key)
-        if ended:
-            self._ends.add(key)
+        if done.ended:
+            self._ends[key] = done.kept
             self._timers.disarm(key)
             return cell
         deadline = self._logic.deadline(entity)
@@ -320,12 +320,12 @@ class Task(Generic[E]):
         for key, outbox in self._published.items():
             cell = self._table.touched(key)
             if key in self._ends:
-                changelog += self._table.end(key, cell, self.generation, self._batch, outbox)
+                changelog += self._table.end(key, cell, self.generation, self._batch, outbox, self._ends[key])
                 self._checkpoint.ended(key)
             else:
                 changelog.append(self._table.write(key, cell, self.generation, self._batch, outbox))
                 self._checkpoint.written(key)
-        self._published, self._ends = {}, set()
+        self._published, self._ends = {}, {}
         return changelog
 
     # --- checkpoints -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from streams.journey.measures import LARGEST
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit, Selections
 from streams.journey.state import Cell, State
-from streams.journey.timeline import RECENT, SEEN, Entity
+from streams.journey.timeline import CLOSED, RECENT, SEEN, Entity
 
 TEXT = 36
 """Characters of a text: those of a UUID, which most ids are; names of features, plans and steps are shorter."""
@@ -51,6 +51,7 @@ def bound(definition: Definition, kind: Kind) -> Bound:
     entity = Entity("x" * TEXT, len(fold.machines))
     entity.settled = _fullest(fold).dump()
     entity.seen = bytes(8 * SEEN)
+    entity.closed = b",".join(orjson.dumps(_input(fold, n).row()) for n in range(CLOSED))
     empty = len(entity.dump()) - len(entity.settled)
     entity.recent = [_input(fold, n) for n in range(RECENT)]
     entity.settled_to, entity.said_at, entity.said, entity.asleep = NOW, NOW, 2**32 - 1, (NOW, 2**62)
@@ -148,7 +149,7 @@ def _input(fold: Fold, n: int) -> Hit | Fact:
     stages = fold.definition.user.machines[0].states
     member = Member(TODAY, max(stages, key=len), stages, _text(n), "executive", False, NOW)
     fact = Fact(NOW, "0" * 32, _text(n), member, _text(n), NOW)
-    return hit if len(orjson.dumps(tuple(hit))) > len(orjson.dumps(fact, default=tuple)) else fact
+    return hit if len(orjson.dumps(hit.row())) > len(orjson.dumps(fact.row())) else fact
 
 
 def _text(n: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from schemas.alert import Alert
 from schemas.draft import FactDraft, TransitionDraft
@@ -25,16 +25,51 @@ class Change:
         self.opening = opening
 
 
-class Fact(NamedTuple):
-    """A member's facts as an account's input. `event` is the user's event behind it."""
+class Fact:
+    """A member's facts as an account's input. `event` is the user's event behind it. Never changed once it is made.
 
-    t: int
-    id: str
-    user: str
-    member: Member
-    event: str | None
-    received: int | None = None
-    how: dict[str, str] | None = None  # of one that identity brought about: see redirect.py
+    `how`: of one that identity brought about, see redirect.py.
+    """
+
+    __slots__ = ("event", "how", "id", "member", "received", "t", "user")
+
+    def __init__(
+        self, t: int, id: str, user: str, member: Member, event: str | None, received: int | None = None,
+        how: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.t = t
+        self.id = id
+        self.user = user
+        self.member = member
+        self.event = event
+        self.received = received
+        self.how = how
+
+    def row(self) -> tuple[Any, ...]:
+        """As it is kept in a record: what the class is made from, in order."""
+        return self.t, self.id, self.user, self.member.row(), self.event, self.received, self.how
+
+    def moved(self, t: int) -> Fact:
+        """The same, to be sorted at another time."""
+        return Fact(t, self.id, self.user, self.member, self.event, self.received, self.how)
+
+    def called(self, id: str) -> Fact:
+        """The same under another id."""
+        return Fact(self.t, id, self.user, self.member, self.event, self.received, self.how)
+
+    def about(self, member: Member) -> Fact:
+        """The same of another standing."""
+        return Fact(self.t, self.id, self.user, member, self.event, self.received, self.how)
+
+
+class Standing:
+    """Where an entity stands: the later fields of its Snapshot as JSON, and a checksum of the values in them."""
+
+    __slots__ = ("body", "said")
+
+    def __init__(self, body: bytes, said: int) -> None:
+        self.body = body
+        self.said = said
 
 
 class Out:
@@ -46,4 +81,4 @@ class Out:
         self.entity = entity
         self.behind: str | None = None  # id of the event behind the input being folded
         self.changes: list[Change] = []
-        self.days: list[tuple[int, dict[str, Any]]] = []
+        self.days: list[tuple[int, Standing]] = []

@@ -15,6 +15,7 @@ from math import ceil, exp, log
 from typing import Any
 
 from schemas.definition.model import Churn
+from streams.journey.gauge import Gauge
 
 KNOWN = 62
 """Days whose being counted is known, one bit each: as many as a JSON integer holds."""
@@ -37,7 +38,7 @@ _EDGE = 1e-9
 """No probability is nearer to 0 or 1 than this when its score is asked for."""
 
 
-class ChurnProbability:
+class ChurnProbability(Gauge):
     """Cell: [newest active day, bits (k set: k days before it was active), the day last counted of those before these,
     active days (no more than matter), counters...].
     """

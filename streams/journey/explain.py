@@ -80,7 +80,7 @@ class Explained:
         self._idle = uses_idle(guard) or any(_score_uses_idle(guards, name) for name in named(guard))
 
     def because(self, s: State, now: int, today: int) -> Because:
-        """Each condition: {measure, value, op, threshold, holds}. Durations in seconds, times in RFC 3339."""
+        """Each condition: {holds, measure, op, threshold, value}. Durations in seconds, times in RFC 3339."""
         return [row(s, now, today) for row in self._rows]
 
     def evidence(self, s: State) -> list[str]:
@@ -171,7 +171,7 @@ class Explained:
         def row(s: State, now: int, today: int) -> dict[str, Any]:
             a, b = value(s, now, today), threshold(s, now, today)
             verdict: bool | str = "unknown" if a is None or b is None else bool(holds(s, now, today))
-            return {"measure": name, "value": show(a), "op": op, "threshold": show(b), "holds": verdict}
+            return {"holds": verdict, "measure": name, "op": op, "threshold": show(b), "value": show(a)}
 
         return row
 
@@ -180,7 +180,8 @@ class Explained:
 
         def row(s: State, now: int, today: int) -> dict[str, Any]:
             verdict = bool(holds(s, now, today))
-            return {"measure": name, "value": value(s, now, today), "op": op, "threshold": threshold, "holds": verdict}
+            shown = value(s, now, today)
+            return {"holds": verdict, "measure": name, "op": op, "threshold": threshold, "value": shown}
 
         return row
 

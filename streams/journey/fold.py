@@ -146,7 +146,7 @@ class Fold:
         self.until(s, fact.t, out)
         self._open(s, fact.t, {"member": fact.id}, fact.event, out)
         today = self.calendar.day(fact.t)
-        old, new = members.get(fact.user), fact.member._replace(life=s.begun)
+        old, new = members.get(fact.user), fact.member.living(s.begun)
         if old is not None and old.life != s.begun:
             old = None
         touched = 0
@@ -157,7 +157,7 @@ class Fold:
             touched = self._activity if s.last >= 0 else ALL
             s.last, s.last_id = max(s.last, fact.t), fact.event
         if old is not None and old.day is not None and (new.day is None or new.day < old.day):
-            new = new._replace(day=old.day)
+            new = new.active(old.day)
         members.put(fact.user, GONE if gone else new)
         if fact.member.day is not None:
             touched |= self._be_active(s, fact.member.day, fact.t, fact.event)
@@ -183,12 +183,12 @@ class Fold:
     ) -> Member:
         """What becomes of a member whose fact is no news of its own: it stands for another, or is handed over."""
         if "older" in how and old is not None:
-            return old._replace(day=_later(old.day, new.day))
+            return old.active(_later(old.day, new.day))
         other = members.get(how["instead"]) if "instead" in how else None
         if other is not None and other.life == s.begun:
             members.put(how["instead"], GONE)
             self.terms.rollups.move(s.rollups, other, None, today)
-            new = new._replace(day=_later(new.day, other.day))
+            new = new.active(_later(new.day, other.day))
         return new
 
     def take_merge(self, s: State, merge: Merge, out: Out) -> None:
@@ -235,7 +235,7 @@ class Fold:
         if not self._is_account:
             self._tell(s, now, None, None, s.last_id, moved, out)
         elif now == self.calendar.start(today):
-            out.days.append((now, self.publisher.snapshot(s, now, today)))
+            out.days.append((now, self.publisher.standing(s, now, today)))
 
     def _open(
         self, s: State, now: int, cause: dict[str, Any], event: str | None, out: Out, account: str | None = None
@@ -257,13 +257,16 @@ class Fold:
     def _measure(self, s: State, hit: Hit, day: int) -> int:
         """Count an event in; the measures whose values it may have changed."""
         cells, evidence, values, at, touched = s.cells, s.evidence, hit.values, hit.at, 0
-        for i, count, value, path, numeric, since in self.terms.updates(hit.bits):
+        for update in self.terms.updates(hit.bits):
+            i, value, path, since = update.number, update.value, update.path, update.since
             if path is not None:
                 value = values[path] if values is not None else None
-                if value is None or (numeric and not isinstance(value, (int, float))):
+                if value is None or (update.numeric and not isinstance(value, (int, float))):
                     continue
             cell = cells[i]
-            found = count(cell, day, at, value) if since is None else _counted_since(cell, cells[since], value)
+            found = (
+                update.gauge.hit(cell, day, at, value) if since is None else _counted_since(cell, cells[since], value)
+            )
             if found is not cell:
                 cells[i] = found
                 touched |= 1 << i
@@ -285,18 +288,25 @@ class Fold:
             return False
         before, moved = s.signals, len(out.changes)
         s.touch = 0
+        if touched == ALL:
+            s.dues = [-1] * len(s.dues)
         for machine in self.machines:
-            if machine.number == 1 and self.signals and touched & self._signals_touch:
+            m = machine.number
+            if m == 1 and self.signals and touched & self._signals_touch:
                 touched |= self._signal(s, now, today)
             if machine.only_in and not machine.runs(s):
-                if s.states[machine.number]:
+                if s.states[m]:
                     self._move(s, machine, 0, None, now, today, cause, out)
                     touched |= self._of_states
                 self._release(s, machine)
-            elif touched & machine.touch[s.states[machine.number]] and self._settle(s, machine, now, today, cause, out):
-                touched |= self._of_states
-        if len(self.machines) == 1 and self.signals and touched & self._signals_touch:
-            self._signal(s, now, today)
+            elif touched & machine.touch[s.states[m]]:
+                s.dues[m] = -1
+                if self._settle(s, machine, now, today, cause, out):
+                    touched |= self._of_states
+        if self.signals and touched & self._signals_touch:
+            s.dues[-1] = -1
+            if len(self.machines) == 1:
+                self._signal(s, now, today)
         changed = len(out.changes) > moved
         if self.alerts.rules and (changed or s.signals != before or self.alerts.waiting(s)):
             for alert, opening in self.alerts.update(s, now, today, out.entity, out.changes[moved:]):
@@ -405,21 +415,27 @@ class Fold:
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _deadline(self, s: State, now: int, today: int) -> int:
-        """The next instant at which a guard may hold by itself; notes what else may make one hold."""
+        """The next instant at which a guard may hold by itself; notes what else may make one hold.
+
+        Of a machine whose guards nothing touched it is what it was: only activity can have moved it, and to a later one.
+        """
         if s.ended >= 0:
             return NEVER
         awake = self._is_account and now - s.touched < AWAKE
-        soonest, touch = self.calendar.start(today + 1) if awake else NEVER, 0
+        soonest, touch, dues = self.calendar.start(today + 1) if awake else NEVER, 0, s.dues
         if self.signals:
             touch = self._signals_touch
-            soonest = min(soonest, self._flips_today(s, now, today) if awake else self._flips(s, now, today))
+            if dues[-1] <= now:
+                dues[-1] = self._flips_today(s, now, today) if awake else self._flips(s, now, today)
+            soonest = min(soonest, dues[-1])
         for machine in self.machines:
             if not machine.only_in or machine.runs(s):
-                state = s.states[machine.number]
+                m, state = machine.number, s.states[machine.number]
                 touch |= machine.touch[state]
-                ask = machine.today[state] if awake else machine.soonest[state]
-                if ask is not None:
-                    soonest = min(soonest, ask(s, now, today))
+                if dues[m] <= now:
+                    ask = machine.today[state] if awake else machine.soonest[state]
+                    dues[m] = NEVER if ask is None else ask(s, now, today)
+                soonest = min(soonest, dues[m])
         s.touch |= touch
         if self.alerts.rules and self.alerts.waiting(s):
             soonest = min(soonest, self.alerts.next(s, now))
@@ -438,7 +454,7 @@ class Fold:
     ) -> None:
         """The entity never went anywhere, or turned out to be another one: it leaves every machine and is no more."""
         today, moved = self.calendar.day(now), len(out.changes)
-        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id else []
+        evidence = [cause["link"]] if "link" in cause else [s.last_id] if s.last_id and "timer" in cause else []
         for machine in self.machines:
             self._enter(s, machine, None, None, now, today, cause, evidence, out, label, into)
         for alert, opening in self.alerts.end(s, now, today, out.entity, out.changes[moved:]):

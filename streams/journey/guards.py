@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from math import ceil, floor
 from typing import Any
 
 from schemas.definition.expression import (
@@ -214,9 +215,22 @@ class Guards:
                 return f"({moving} if {' and '.join(self._truth(item, machine) for item in still)} else NEVER)"
             case Or(items):
                 return _join("min", [part for item in items if (part := self._earliest(item, machine)) != "NEVER"])
+        since = self._since(guard, machine)
+        if since is not None:
+            return since
         truth = self._truth(guard, machine)
         later = self._later(guard, machine)
         return f"(now if {truth} else {later})"
+
+    def _since(self, guard: Guard, machine: int) -> str | None:
+        """When so much time has passed since an instant: what most guards wait for, said without asking whether it has."""
+        match guard:
+            case Compare(">=" | ">" as op, InState() | Age("machine") | Idle() as left, Const(int() | float() as wait)):
+                begin = "s.last" if isinstance(left, Idle) else self._number(left, machine)[len("(now - ") : -1]
+                instant = f"{begin} + {ceil(wait) if op == '>=' else floor(wait) + 1}"
+                found = f"(t if (t := {instant}) > now else now)"
+                return f"({found} if s.last >= 0 else NEVER)" if isinstance(left, Idle) else found
+        return None
 
     def _ends(self, guard: Guard, machine: int) -> str:
         """When a guard stops being true. Not when its negation comes true: unknown is neither."""
@@ -255,6 +269,8 @@ class Guards:
         slope = _slope(left) - _slope(right)
         drifting = [n for n in dict.fromkeys([*named(left), *named(right)]) if self._drift(MeasureRef(n)) != "still"]
         steps = self._steps(drifting)
+        if (slope > 0 and op in ("<", "<=")) or (slope < 0 and op in (">", ">=")):  # it moves the other way
+            return _join("min", steps) if steps else "NEVER"
         if slope:
             crossing = f"crossing({op!r}, {slope}, {self._number(left, machine)}, {self._number(right, machine)}, now)"
             return _join("min", [crossing, *steps])

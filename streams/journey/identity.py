@@ -157,11 +157,11 @@ class Merge(NamedTuple):
     said: dict[str, Any]
 
 
-What = Literal["link", "merge", "hit", "member"]
+What = Literal["link", "merge", "hit", "member", "erase", "release"]
 
 
 class Message(NamedTuple):
-    """What one entity tells another of its kind, or a user an account, about identity. `valid` false takes it back.
+    """What one entity tells another about identity, or that it is to be erased, or is. `valid` false takes it back.
 
     `id` is the receiver's input id; `change` also says to whom and when, so that two folds are compared by it.
     """
@@ -185,7 +185,7 @@ class Message(NamedTuple):
         return orjson.dumps({self.what: self.id, "t": self.t, "valid": self.valid, "said": self.said})
 
 
-MARKS = (b'{"link":', b'{"merge":', b'{"hit":', b'{"member":')
+MARKS = (b'{"link":', b'{"merge":', b'{"hit":', b'{"member":', b'{"erase":', b'{"release":')
 """How a message begins, and nothing else on its topic does: events begin with their id, facts with `fact`."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
-from zlib import crc32
 
 import orjson
 
@@ -15,7 +14,8 @@ from schemas.definition.parse import parse
 from schemas.draft import TransitionDraft
 from schemas.time import rfc3339
 from streams.delivery.contracts import Beside, Dead, Ok, Outcome, Output, TakenOver, UnknownDefinition
-from streams.journey.changes import Change, Fact
+from streams.journey.changes import Change, Fact, Standing
+from streams.journey.erasure import Erase, Released
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
@@ -43,15 +43,24 @@ class Journeys:
         self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
+        about = orjson.dumps({"definition": definition.name, "version": definition.version})
+        self._head, self._about = b'{"kind":"%b","entity":' % kind.encode(), b'",' + about[1:-1] + b","
 
-    def new(self, key: bytes) -> Entity:
-        return Entity(key.decode(), len(self._machines))
+    def new(self, key: bytes, kept: bytes | None = None) -> Entity:
+        entity = Entity(key.decode(), len(self._machines))
+        if kept is not None:
+            entity.erased, entity.erasure = orjson.loads(kept)
+        return entity
 
     def load(self, key: bytes, payload: bytes) -> Entity:
         return self.timeline.load(key.decode(), payload)
 
     def dump(self, entity: Entity) -> bytes:
         return entity.dump()
+
+    def kept(self, entity: Entity) -> bytes | None:
+        """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""
+        return None if entity.erased < 0 else orjson.dumps([entity.erased, entity.erasure])
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -80,6 +89,11 @@ class Journeys:
                 return Link(t, key, said["link"])
             case "merge":
                 return Merge(t, key, said)
+            case "erase":
+                before, at_once, via = said["erase"]
+                return Erase(t, key, [int(before), bool(at_once), str(via)])
+            case "release":
+                return Released(t, key, said["release"])
             case "hit":
                 return self.fold.reader.read(t, key, said["hit"], said["via"])
         member = GONE if said["member"] is None else Member(*said["member"])
@@ -120,7 +134,7 @@ class Journeys:
         taken.before.changes[:] = changes
         standing = self._standing(taken.entity, taken.before)
         written: list[tuple[bytes, bytes | None]] = [
-            (b"m:" + user.encode(), orjson.dumps(tuple(member))) for user, member in taken.members.items()
+            (b"m:" + user.encode(), orjson.dumps(member.row())) for user, member in taken.members.items()
         ]
         return TakenOver(taken.entity, outputs + ([standing] if standing else []), written)
 
@@ -145,7 +159,8 @@ class Journeys:
                 if record.valid:
                     e.waits[record.to] = record.t
             self._counts["messages", f"{record.what}/{'sent' if record.valid else 'taken back'}"] += 1
-            topic = "events" if self.kind == "user" and record.what != "member" else "members"
+            of_users = record.what == "release" or (self.kind == "user" and record.what != "member")
+            topic = "events" if of_users else "members"
             return Output(topic, record.to.encode(), record.to_json())
         if isinstance(record, Alert):
             self._counts["alerts", f"{record.name}/{record.status}"] += 1
@@ -158,10 +173,10 @@ class Journeys:
     def _standing(self, e: Entity, tally: Tally) -> Output | None:
         """A snapshot where a stage changed, or a published value did and the last one is an hour old."""
         head = e.head
-        if head is None or (head.begun < 0 and head.ended < 0):
+        if head is None:
             return None
         moved = any(change.kind == "transition" for change in tally.changes)
-        if head.ended >= 0:
+        if head.ended >= 0 or head.begun < 0:  # gone, or all that was told of it is taken back
             return Output(self._state, e.key.encode(), None) if moved else None
         if not moved and (not self.fold.publisher.publishes or head.now - e.said_at < HOUR):
             return None
@@ -169,12 +184,11 @@ class Journeys:
         if not moved and mark == e.mark:
             return None
         e.mark = mark
-        body = self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
-        said = crc32(orjson.dumps([body["measures"], body["carry"]]))
-        if not moved and said == e.said:
+        standing = self.fold.publisher.standing(head, head.now, self.fold.calendar.day(head.now))
+        if not moved and standing.said == e.said:
             return None
-        e.said, e.said_at = said, head.now
-        return self._snapshot(e, head.now, body)
+        e.said, e.said_at = standing.said, head.now
+        return self._snapshot(e, head.now, standing)
 
     def standing(self, e: Entity) -> bytes | None:
         """A snapshot of where a living entity stands at the instant it was folded to; None for one that is not."""
@@ -182,14 +196,14 @@ class Journeys:
         if head is None or head.begun < 0 or head.ended >= 0:
             return None
         return self._snapshot(
-            e, head.now, self.fold.publisher.snapshot(head, head.now, self.fold.calendar.day(head.now))
+            e, head.now, self.fold.publisher.standing(head, head.now, self.fold.calendar.day(head.now))
         ).value
 
-    def _snapshot(self, e: Entity, at: int, body: dict[str, Any]) -> Output:
-        head = e.head
-        account = (head.home if head is not None else None) if self.kind == "user" else e.key
-        record = {
-            "kind": self.kind, "entity": e.key, "account": account, "as_of": rfc3339(at),
-            "definition": self.definition.name, "version": self.definition.version, **body,
-        }  # fmt: skip
-        return Output(self._state, e.key.encode(), orjson.dumps(record))
+    def _snapshot(self, e: Entity, at: int, standing: Standing) -> Output:
+        head, entity = e.head, orjson.dumps(e.key)
+        account = orjson.dumps(head.home if head is not None else None) if self.kind == "user" else entity
+        record = (
+            self._head + entity + b',"account":' + account + b',"as_of":"' + rfc3339(at).encode() + self._about
+            + standing.body + b"}"
+        )  # fmt: skip
+        return Output(self._state, e.key.encode(), record)

@@ -6,36 +6,16 @@ day it happened, whenever it arrives. Windows are whole days: with `within` of n
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from schemas.definition.model import Measure
 from schemas.time import LATEST, parse_time
 from streams.journey.calendar import DAY
 from streams.journey.churn import ChurnProbability
-
-Cell = Any
-Value = float | int | str | bool | None
+from streams.journey.gauge import Cell, Gauge, Value
 
 
-class Gauge(Protocol):
-    """How one measure keeps its cell. `day` is the event's day, `today` the day at which it is asked."""
-
-    def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
-        """The cell with an event counted in; the very same object only where no value of the measure changes by it."""
-        ...
-
-    def value(self, cell: Cell, today: int) -> Value: ...
-
-    def changes(self, cell: Cell, today: int) -> int | None:
-        """The next day on which the value changes although nothing happens; None if it does not."""
-        ...
-
-    def merge(self, a: Cell, b: Cell) -> Cell:
-        """The cell of both histories together. `a` is the survivor's, whose word counts where both say something at once."""
-        ...
-
-
-class First:
+class First(Gauge):
     """The time of the earliest event."""
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
@@ -63,7 +43,7 @@ def added(total: Any, value: Any) -> Any:  # not float: compiled, whole numbers 
     return found if -LARGEST <= found <= LARGEST else LARGEST if found > 0 else -LARGEST
 
 
-class Total:
+class Total(Gauge):
     """A count or sum without a window."""
 
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
@@ -79,7 +59,7 @@ class Total:
         return added(a, b)
 
 
-class Windowed:
+class Windowed(Gauge):
     """A count or sum over the last days. Cell: [day, amount, day, amount, ...], oldest first, no more days than the window."""
 
     def __init__(self, days: int) -> None:
@@ -128,7 +108,7 @@ class Windowed:
         return [part for day in sorted(days) if day > floor for part in (day, days[day])]
 
 
-class ActiveDays:
+class ActiveDays(Gauge):
     """Days with an event among the last days. Cell: [newest day, bits]; bit k set = active k days before the newest."""
 
     def __init__(self, days: int) -> None:
@@ -177,7 +157,7 @@ class ActiveWeeks(ActiveDays):
         return today + 1 if cell and self._bits(cell, today) else None
 
 
-class Wide:
+class Wide(Gauge):
     """An ActiveDays or ActiveWeeks over more than 62 days, whose bits outgrow a JSON integer: kept as hexadecimal text."""
 
     def __init__(self, inner: ActiveDays) -> None:
@@ -202,7 +182,7 @@ class Wide:
         return [newest, f"{bits:x}"]
 
 
-class Distinct:
+class Distinct(Gauge):
     """Different values, each with the newest day it was seen on: {value: day}. Above `cap` it says "at least"."""
 
     def __init__(self, days: int | None, cap: int) -> None:
@@ -247,7 +227,7 @@ class Distinct:
         return {name: days[name] for name in kept}
 
 
-class Latest:
+class Latest(Gauge):
     """The newest value and when it was said: [at, day, value]; unknown when older than the window."""
 
     def __init__(self, days: int | None, as_time: bool) -> None:
@@ -276,7 +256,7 @@ class Latest:
         return a if a[0] >= b[0] else b
 
 
-class Flag:
+class Flag(Gauge):
     """True from an event that sets it to one that clears it. Its `value` of a hit is a bool.
 
     Cell: [at of the last change, set since | None, how often it was set while it was not].
@@ -343,3 +323,6 @@ def gauge(measure: Measure) -> Gauge:
 
 def _bits(inner: ActiveDays, days: int | None) -> Gauge:
     return Wide(inner) if days and days > 62 else inner
+
+
+__all__ = ["Cell", "Gauge", "Value", "added", "as_time", "gauge"]

@@ -99,7 +99,7 @@ class Migration:
     def _entity(self, was: Entity) -> Entity:
         """What means the same under any definition is as it was; the rest is put in place by the caller."""
         entity = self._new.timeline.load(was.key, was.dump())
-        entity.settled, entity.recent, entity.asleep = b"", [], None
+        entity.settled, entity.closed, entity.count, entity.recent, entity.asleep = b"", b"", 0, [], None
         entity.seqs = self._seqs(was)
         entity.pending = [self._input(item) for item in was.pending]
         entity.said_at, entity.said = -1, 0
@@ -132,7 +132,7 @@ class Migration:
     def _input(self, item: Any) -> Any:
         """An input that still waits. Events of selections that are new did not count for them when it came."""
         if isinstance(item, Fact):
-            return item._replace(member=self._names.of(item.member))
+            return item.about(self._names.of(item.member))
         if not isinstance(item, Hit):
             return item
         old, new = self._old.timeline.fold.reader, self._new.timeline.fold
@@ -141,7 +141,7 @@ class Migration:
         values = [said.get(path) for path in new.reader.paths]
         attrs = {name: value for name, value in (item.attrs or {}).items() if name in new.attrs}
         known = any(value is not None for value in values)
-        return item._replace(bits=bits, values=values if known else None, attrs=attrs or None)
+        return item.reading(bits, values if known else None, attrs or None)
 
     # --- what is told ------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from streams.journey.changes import Change, Fact, Out
+from streams.journey.erasure import Erase, Released, erase_too, erased_member, release_on
 from streams.journey.fold import Fold
 from streams.journey.identity import (
     Counts,
@@ -62,10 +63,18 @@ class Redirects:
         self._users = fold.entity.kind == "user"
         self._weakest = WEAKEST[fold.entity.kind]
 
-    def take(self, s: State, item: Hit | Fact | Link | Merge, members: Members, out: Out) -> None:
+    def take(
+        self, s: State, item: Hit | Fact | Link | Merge | Erase | Released, members: Members, out: Out
+    ) -> None:  # fmt: skip
         """Any input. Plain ones of plain entities need not come here: the fold takes them."""
         if isinstance(item, Link):
             self._link(s, item, out)
+            return
+        if isinstance(item, Erase):
+            self._erase(s, item, out)
+            return
+        if isinstance(item, Released):
+            self._release(s, item, out)
             return
         if s.into is not None:
             if self._passes(s, _named(item) or self._weakest, out):
@@ -73,12 +82,12 @@ class Redirects:
                 return
             self._revive(s)
         if isinstance(item, Hit):
-            hit = item._replace(id=plain(item.id)) if item.names else item
+            hit = item.called(plain(item.id)) if item.names else item
             self.fold.take(s, hit, out)
             if hit.names:
                 self._name(s, hit, hit.names, out)
         elif isinstance(item, Fact):
-            self.fold.take_fact(s, item._replace(id=plain(item.id)) if item.how else item, members, out)
+            self.fold.take_fact(s, item.called(plain(item.id)) if item.how else item, members, out)
         else:
             self._merge(s, item, out)
 
@@ -96,7 +105,7 @@ class Redirects:
             said = {"hit": self.fold.reader.written(item), "via": into.kind}
             sent = Message("hit", passed_on(item.id, out.entity), into.key, item.t, said)
         elif isinstance(item, Fact):
-            member = None if item.how and "gone" in item.how else list(item.member[:6])
+            member = None if item.how and "gone" in item.how else item.member.row()[:6]
             how = {**(item.how or {}), "via": into.kind}
             key = passed_on(item.id, out.entity)
             sent = member_message(key, into.key, item.t, item.user, member, item.event, how)
@@ -165,6 +174,40 @@ class Redirects:
         s.now = s.touched = t
         s.ended = t if lived else -1
         s.into = list(Into(target, kind, t, self._grace + 1, life, event))
+
+    # --- erasure -----------------------------------------------------------------------------------------------------
+
+    def _erase(self, s: State, item: Erase, out: Out) -> None:
+        """Be no more, and with it all that forward here, and whom this one forwards to: they are the same."""
+        fold, t = self.fold, item.t
+        fold.until(s, t, out)
+        sent = [erase_too(item, name) for name in s.names]
+        if s.into is not None and self._passes(s, item.said[2] or self._weakest, out):
+            into = Into(*s.into)
+            sent.append(erase_too(item, into.key, into.kind))
+        if s.begun >= 0 and s.ended < 0:
+            s.now = t
+            fold._end(s, t, {"erasure": item.id}, out, "erased")
+            sent += [erased_member(out.entity, account, item) for account in s.accounts]
+        out.changes.extend(Change("message", message) for message in sent)
+        s.begin(len(s.cells), len(s.states), fold.terms.rollups.fresh())
+        s.now = s.touched = s.ended = t
+
+    def _release(self, s: State, item: Released, out: Out) -> None:
+        """The account is no more: nothing is told to it, and nothing attributed, until an event names it anew."""
+        account, via, _ = item.said
+        if s.into is not None:
+            if self._passes(s, via or self._weakest, out):
+                into = Into(*s.into)
+                out.changes.append(Change("message", release_on(item, into.key, into.kind)))
+            return
+        self.fold.until(s, item.t, out)
+        if s.begun < 0 or s.ended >= 0:
+            return
+        s.now = max(s.now, item.t)
+        s.accounts.pop(account, None)
+        if s.home == account:
+            s.home = None
 
     # --- being the survivor ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ window are forgotten: those members still count in all.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.definition.model import EntityDefinition, MemberFilter
 from streams.journey.calendar import DAY
@@ -18,19 +18,44 @@ KINDS = 4_096
 stages has a few hundred."""
 
 
-class Member(NamedTuple):
+class Member:
     """What an account keeps of one member: its newest fact, and the newest day of activity for this account.
 
     `life`: when the life of the account that it belongs to began, ms; an account may be forgotten and come back.
+    Never changed once it is made.
     """
 
-    day: int | None
-    stage: str
-    reached: tuple[str, ...] | list[str]
-    risk: str | None
-    level: str
-    admin: bool
-    life: int = 0
+    __slots__ = ("admin", "day", "level", "life", "reached", "risk", "stage")
+
+    def __init__(
+        self, day: int | None, stage: str, reached: tuple[str, ...] | list[str], risk: str | None, level: str,
+        admin: bool, life: int = 0,
+    ) -> None:  # fmt: skip
+        self.day = day
+        self.stage = stage
+        self.reached = reached
+        self.risk = risk
+        self.level = level
+        self.admin = admin
+        self.life = life
+
+    def row(self) -> list[Any]:
+        """As it is kept in a record: what the class is made from, in order; what it said itself are the first six."""
+        return [self.day, self.stage, self.reached, self.risk, self.level, self.admin, self.life]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Member) and self.row() == other.row()
+
+    def __hash__(self) -> int:
+        return hash((self.day, self.stage, self.level, self.life))
+
+    def living(self, life: int) -> Member:
+        """The same, of this life of the account."""
+        return Member(self.day, self.stage, self.reached, self.risk, self.level, self.admin, life)
+
+    def active(self, day: int | None) -> Member:
+        """The same, last active on this day."""
+        return Member(day, self.stage, self.reached, self.risk, self.level, self.admin, self.life)
 
 
 GONE = Member(None, "", (), None, "unknown", False, life=-1)
@@ -49,11 +74,8 @@ class Names:
         if not stages and not risks:
             return member
         reached = tuple(dict.fromkeys(stages.get(stage, stage) for stage in member.reached))
-        return member._replace(
-            stage=stages.get(member.stage, member.stage),
-            reached=reached,
-            risk=None if risk is None else risks.get(risk, risk),
-        )
+        stage, risk = stages.get(member.stage, member.stage), None if risk is None else risks.get(risk, risk)
+        return Member(member.day, stage, reached, risk, member.level, member.admin, member.life)
 
 
 class Rollups:

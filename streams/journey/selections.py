@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.definition.model import Condition, Definition, EntityDefinition, Selection
 from schemas.event import Event
@@ -23,8 +23,8 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-class Hit(NamedTuple):
-    """An event as one kind of entity sees it.
+class Hit:
+    """An event as one kind of entity sees it. Never changed once it is made; a class, as Output is one.
 
     t        sort time in ms: the event time, or later for a late event, which may not move the past
     id       the event's id
@@ -37,15 +37,39 @@ class Hit(NamedTuple):
     names    the identifiers that it names beside its entity's, which are to forward to it; None for most
     """
 
-    t: int
-    id: str
-    at: int
-    bits: int
-    values: list[Any] | None
-    account: str | None
-    attrs: dict[str, Any] | None
-    received: int | None
-    names: Names | None = None
+    __slots__ = ("account", "at", "attrs", "bits", "id", "names", "received", "t", "values")
+
+    def __init__(
+        self, t: int, id: str, at: int, bits: int, values: list[Any] | None, account: str | None,
+        attrs: dict[str, Any] | None, received: int | None, names: Names | None = None,
+    ) -> None:  # fmt: skip
+        self.t = t
+        self.id = id
+        self.at = at
+        self.bits = bits
+        self.values = values
+        self.account = account
+        self.attrs = attrs
+        self.received = received
+        self.names = names
+
+    def row(self) -> tuple[Any, ...]:
+        """As it is kept in a record: what the class is made from, in order."""
+        return (
+            self.t, self.id, self.at, self.bits, self.values, self.account, self.attrs, self.received, self.names
+        )  # fmt: skip
+
+    def moved(self, t: int) -> Hit:
+        """The same, to be sorted at another time."""
+        return Hit(t, *self.row()[1:])
+
+    def called(self, id: str) -> Hit:
+        """The same under another id."""
+        return Hit(self.t, id, *self.row()[2:])
+
+    def reading(self, bits: int, values: list[Any] | None, attrs: dict[str, Any] | None) -> Hit:
+        """The same as another definition, or kind of entity, sees it."""
+        return Hit(self.t, self.id, self.at, bits, values, self.account, attrs, self.received, self.names)
 
 
 class Selections:

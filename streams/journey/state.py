@@ -38,11 +38,12 @@ class State:
     names     identifiers that forward here: {identifier: 1 while members of an account are still to come, else 0}
     ended     when it was forgotten, ms, or -1
     deadline  the next instant at which a guard may change by itself; derived, so never written
+    dues      the same of each machine, and of the signals last; -1 where it is not known; derived too
     touch     what else may make a guard hold (see touch.py); derived too, ALL while it is not known
     """
 
     __slots__ = (
-        "accounts", "admin", "alerts", "attrs", "begun", "cells", "deadline", "ended", "evidence", "holds", "home", "into", "last",
+        "accounts", "admin", "alerts", "attrs", "begun", "cells", "deadline", "dues", "ended", "evidence", "holds", "home", "into", "last",
         "last_id", "level", "names", "now", "reached", "rollups", "signals", "since", "states", "told", "touch", "touched",
     )  # fmt: skip
 
@@ -75,6 +76,7 @@ class State:
         self.into: list[Any] | None = None
         self.names: dict[str, int] = {}
         self.deadline = -1
+        self.dues = [-1] * (machines + 1)
         self.touch = -1
 
     def dump(self) -> bytes:
@@ -99,4 +101,5 @@ def load(data: bytes) -> State:
     state.into, state.names = identity or (None, {})
     state.rollups = [[count, {int(day): n for day, n in days.items()}] for count, days in rollups]
     state.deadline = state.touch = -1
+    state.dues = [-1] * (len(state.states) + 1)
     return state

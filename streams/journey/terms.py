@@ -61,15 +61,20 @@ class Term(NamedTuple):
     needs: Needs | None = None
 
 
-class Update(NamedTuple):
+class Update:
     """What one selection does to one measure: `value` is what is counted, or where in the hit's values it stands."""
 
-    number: int
-    hit: Callable[[Any, int, int, Any], Any]
-    value: Any
-    path: int | None
-    numeric: bool
-    since: int | None
+    __slots__ = ("gauge", "number", "numeric", "path", "since", "value")
+
+    def __init__(
+        self, number: int, gauge: Gauge, value: Any, path: int | None, numeric: bool, since: int | None
+    ) -> None:
+        self.number = number
+        self.gauge = gauge
+        self.value = value
+        self.path = path
+        self.numeric = numeric
+        self.since = since
 
 
 class Terms:
@@ -139,12 +144,12 @@ class Terms:
                 continue
             path = reader.paths.index(measure.path) if measure.path else None
             since = self.index[measure.since] if measure.since else None
-            update = Update(i, kept.hit, 1, path, measure.kind == "sum", since)
+            numeric = measure.kind == "sum"
             if measure.kind == "flag":
-                rows += [(selections.bit(name), update._replace(value=True)) for name in measure.sets]
-                rows += [(selections.bit(name), update._replace(value=False)) for name in measure.clear]
+                for names, value in ((measure.sets, True), (measure.clear, False)):
+                    rows += [(selections.bit(name), Update(i, kept, value, path, numeric, since)) for name in names]
             elif measure.of is not None:
-                rows.append((selections.bit(measure.of), update))
+                rows.append((selections.bit(measure.of), Update(i, kept, 1, path, numeric, since)))
         return rows
 
     def _term(self, measure: Measure) -> Term:
@@ -158,15 +163,15 @@ class Terms:
         i, calendar = self.index[measure.name], self.calendar
         kept = self.gauges[i]
         assert kept is not None, f"{measure.name} has a gauge"
-        read, changes = kept.value, kept.changes
+        own: Gauge = kept
         if measure.since is not None:
             return Term(measure, self._since(measure), _never, "still")
 
         def value(s: State, now: int, today: int) -> Value:
-            return read(s.cells[i], today)
+            return own.value(s.cells[i], today)
 
         def next_(s: State, now: int, today: int) -> int:
-            day = changes(s.cells[i], today)
+            day = own.changes(s.cells[i], today)
             return NEVER if day is None else calendar.start(day)
 
         if isinstance(kept, ChurnProbability):

@@ -4,6 +4,8 @@ Theory of operation. An entity is a settled state (bytes, everything before the 
 (sorted by time and id), and the head: the settled state with the recent inputs folded in. The newest input folds into
 the head. An older one goes into its place, the recent inputs are folded again from the settled state, and the
 difference between what the two folds publish goes out as corrections. What is older than the grace period settles.
+Writing a state down costs as much as folding an event, so the last few settled inputs stand beside it as bytes, closed:
+nothing can come before them any more, and whoever folds again begins with them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import orjson
 from schemas.alert import Alert, alert_id
 from schemas.draft import TransitionDraft
 from streams.delivery.contracts import NEVER
-from streams.journey.changes import Change, Fact, Out
+from streams.journey.changes import Change, Fact, Out, Standing
+from streams.journey.erasure import AT_ONCE, Erase, Released
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message
 from streams.journey.members import Members, Overlay
@@ -36,10 +39,17 @@ SEEN = 16
 BACKFILL = 86_400_000
 """Published more than a day after it happened: nobody is to be paged for it."""
 
-_FRAME = Struct("<BII")
-_FORMAT = 1
+CLOSED = 4
+"""Settled inputs that may stand beside the settled state. Of four a record is a quarter longer, and one in five is written."""
 
-Input = Hit | Fact | Link | Merge
+_FORMAT = 2
+"""2 added the closed inputs."""
+
+_FRAME = Struct("<BIII")
+_FRAME_1 = Struct("<BII")
+_MARK = Struct("<II")
+
+Input = Hit | Fact | Link | Merge | Erase | Released
 
 
 class Retract(NamedTuple):
@@ -53,15 +63,17 @@ class Entity:
     """One user or account in memory. `pending` are an account's inputs that wait for their time."""
 
     __slots__ = (
-        "asleep", "handed", "head", "key", "linked", "mark", "overlay", "pending", "recent", "resume", "said", "said_at", "seen", "seqs",
-        "settled", "settled_to", "waits",
+        "asleep", "closed", "count", "erased", "erasure", "freeing", "handed", "head", "key", "linked", "mark", "overlay",
+        "pending", "recent", "resume", "said", "said_at", "seen", "seqs", "settled", "settled_to", "waits",
     )  # fmt: skip
 
     def __init__(self, key: str, machines: int) -> None:
         self.key = key
         self.head: State | None = None
         self.settled = b""
-        self.settled_to = -1  # the instant that the settled state was folded to, ms
+        self.settled_to = -1  # the instant that all that has settled was folded to, ms
+        self.closed = b""  # settled inputs that are not in the settled state, rows of JSON with commas between
+        self.count = 0  # of those
         self.recent: list[Input] = []
         self.pending: list[Input] = []
         self.overlay: dict[str, Member] = {}
@@ -70,21 +82,36 @@ class Entity:
         self.said_at = -1  # when the last snapshot was written, and of what
         self.said = 0
         self.mark = -1  # of the events behind the published values at the last look; not written down
-        self.linked = False  # a link is among the recent inputs
+        self.linked = False  # among the recent inputs is one that settles as soon as it may: see _clears
         self.waits: dict[str, int] = {}  # identifiers that were told to forward here and have not settled it yet: when
         self.resume = -1  # the instant of the next slice, ms
         self.handed = 0  # slices of members given to the account that this one was merged into; -1 when all are
+        self.erased = -1  # what happened before is dropped, ms
+        self.erasure: Any = None  # the last one: (when it took effect, id, at once)
+        self.freeing = False  # members of this account have still to hear of it
         self.asleep: tuple[int, int] | None = None  # loaded, not folded yet: (head's now, its deadline)
 
     def dump(self) -> bytes:
         rest = orjson.dumps(
             [
-                self.settled_to, self.recent, self.pending, self.seqs, self.said_at, self.said, self._sleeps(), self.handed,
-                self.waits,
-            ],
-            default=tuple,
+                self.settled_to, [_row(i) for i in self.recent], [_row(i) for i in self.pending], self.seqs, self.said_at,
+                self.said, self._sleeps(), self.handed, self.waits, self.erased, self.erasure, self.freeing,
+            ]
         )  # fmt: skip
-        return b"".join((_FRAME.pack(_FORMAT, len(self.settled), len(self.seen)), self.settled, self.seen, rest))
+        frame = _FRAME.pack(_FORMAT, len(self.settled), len(self.seen), len(self.closed))
+        return b"".join((frame, self.settled, self.seen, self.closed, rest))
+
+    @property
+    def reached(self) -> int:
+        """The instant that it was folded to, ms; -1 for none."""
+        return self._sleeps()[0]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing came of it: what it was begun for was dropped."""
+        head = self.head
+        fresh = head is None or (head.begun < 0 and head.ended < 0 and head.into is None and not head.names)
+        return fresh and not (self.settled or self.closed or self.recent or self.pending or self.asleep)
 
     def _sleeps(self) -> tuple[int, int]:
         """What stands for the head until it is folded again: its instant, and when there is something to do."""
@@ -93,7 +120,14 @@ class Entity:
             return self.asleep or (-1, NEVER)
         if head.into is not None:
             return head.now, _forwards_until(self, head)
-        return head.now, head.deadline if head.ended < 0 else head.ended
+        return head.now, min(head.deadline if head.ended < 0 else head.ended, self.settles)
+
+    @property
+    def settles(self) -> int:
+        """The instant of the first recent input that is to settle as soon as it may, ms; NEVER where none waits for that."""
+        if not self.linked or self.waits:
+            return NEVER
+        return min((item.t for item in self.recent if _clears(item)), default=NEVER)
 
 
 class Tally:
@@ -103,7 +137,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
-        self.days: list[tuple[int, dict[str, Any]]] = []
+        self.days: list[tuple[int, Standing]] = []
         self.members: dict[str, Member] = {}
 
 
@@ -115,27 +149,32 @@ class Timeline:
         self.grace = grace
         self.counts: dict[tuple[str, str], int] = {}
         self.redirects = Redirects(fold, grace)
+        self._accounts = fold.entity.kind == "account"
 
     def load(self, key: str, data: bytes) -> Entity:
         """The entity that `dump` wrote; its head is folded when it is first needed."""
-        _, state, seen = _FRAME.unpack_from(data)
         entity = Entity(key, len(self.fold.machines))
-        at = _FRAME.size
+        _, state, seen, closed = _FRAME.unpack_from(data) if data[0] > 1 else (*_FRAME_1.unpack_from(data), 0)
+        at = _FRAME.size if data[0] > 1 else _FRAME_1.size
         entity.settled, entity.seen = data[at : at + state], data[at + state : at + state + seen]
+        rest = at + state + seen + closed
+        entity.closed = data[rest - closed : rest]
+        entity.count = len(_inputs(entity.closed)) if closed else 0
         (
             entity.settled_to, recent, pending, entity.seqs, entity.said_at, entity.said, (now, deadline), *handed
-        ) = orjson.loads(data[at + state + seen :])  # fmt: skip
-        entity.handed, entity.waits = handed or (0, {})
+        ) = orjson.loads(data[rest:])  # fmt: skip
+        entity.handed, entity.waits = handed[:2] or (0, {})
+        entity.erased, entity.erasure, entity.freeing = handed[2:] or (-1, None, False)
         entity.recent = [_input(row) for row in recent]
         entity.pending = [_input(row) for row in pending]
-        entity.linked = any(isinstance(item, Link) for item in entity.recent)
+        entity.linked = any(_clears(item) for item in entity.recent)
         entity.asleep = (now, deadline)
         return entity
 
     def wake(self, e: Entity, settled: Members) -> None:
         """Fold the head of a loaded entity."""
         if e.asleep is not None:
-            if e.settled or e.recent:
+            if e.settled or e.closed or e.recent:
                 e.head, _, e.overlay = self._refold(e, e.recent, e.asleep[0], settled)
             e.asleep = None
 
@@ -149,6 +188,7 @@ class Timeline:
             self._correct(e, fresh, order, until, Overlay(tally.members, settled), tally)
         else:
             self._append(e, order, until, settled, tally)
+        self._erase_at_once(e, fresh, settled, tally)
         self._settle(e, until - self.grace, tally)
         if e.linked or (e.head is not None and e.head.into is not None):
             self.settle_before(e, until - self.grace, settled, tally)
@@ -168,6 +208,7 @@ class Timeline:
                 self.fold.take_fact(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
             else:
                 self.redirects.take(head, item, Overlay(e.overlay, Overlay(tally.members, settled)), out)
+                e.linked = e.linked or _clears(item)  # what settled on the way was the last one before it
             e.recent.append(item)
         self.fold.until(head, until, out)
         tally.changes.extend(out.changes)
@@ -180,25 +221,31 @@ class Timeline:
             return NEVER if e.asleep is None else e.asleep[1]
         if head.into is not None:
             return _forwards_until(e, head)
+        if head.ended >= 0:
+            return NEVER if e.pending or e.freeing else head.ended + self.grace + 1
         if head.begun < 0:  # all its inputs still wait for their time
             return NEVER
-        if head.ended >= 0:
-            return NEVER if e.pending else head.ended + self.grace + 1
         if head.deadline < 0:
             self.fold.until(head, -1, Out(e.key))
-        return head.deadline
+        return min(head.deadline, e.settles + self.grace + 1) if e.linked else head.deadline
 
     def ended(self, e: Entity, until: int) -> bool:
-        """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back."""
+        """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back; or erased."""
         head = e.head
-        return head is not None and 0 <= head.ended < until - self.grace and not e.pending and head.into is None
+        if e.erased >= 0 and e.nothing:  # begun anew by what was dropped
+            return True
+        if head is None or head.ended < 0 or e.pending or head.into is not None or e.freeing:
+            return False
+        return head.ended < until - self.grace or (head.begun < 0 and e.erased >= 0 and not e.recent)
 
     # --- accepting ---------------------------------------------------------------------------------------------------
 
     def _accept(self, e: Entity, inputs: list[Input | Retract]) -> list[Input | Retract]:
         """Without duplicates, in order; those that belong before what has settled are late, and moved to now."""
-        if len(inputs) == 1 and isinstance(inputs[0], (Hit, Fact)) and inputs[0].t >= e.settled_to:
-            return [] if self._repeated(e, inputs[0]) else inputs
+        if e.erased >= 0:
+            inputs = [item for item in inputs if not self._erased(e, item)]
+        if len(inputs) == 1 and _plain(inputs[0]) and inputs[0].t >= e.settled_to:
+            return [] if self._repeated(e, inputs[0]) else inputs  # type: ignore[arg-type]  # a plain input is one
         fresh: dict[str, Input | Retract] = {}
         for item in inputs:
             if isinstance(item, Retract):
@@ -213,10 +260,10 @@ class Timeline:
                 continue
             elif item.t < e.settled_to:
                 self._count("late", "input")
-                fresh[item.id] = item._replace(t=max(e.settled_to, e.head.now if e.head is not None else -1))
+                fresh[item.id] = _moved(item, max(e.settled_to, e.head.now if e.head is not None else -1))
             else:
                 fresh[item.id] = item
-            e.linked = e.linked or isinstance(item, Link)
+            e.linked = e.linked or (not isinstance(item, (Hit, Retract)) and _clears(item))
         return sorted(fresh.values(), key=lambda i: (i.t, i.id)) if len(fresh) > 1 else list(fresh.values())
 
     def _take_back(self, e: Entity, item: Retract, fresh: dict[str, Input | Retract]) -> None:
@@ -226,6 +273,14 @@ class Timeline:
             fresh[item.id] = item
         else:
             self._count("late", "retraction")
+
+    def _erased(self, e: Entity, item: Input | Retract) -> bool:
+        """Whether this is of the time before the entity was erased: it is dropped, and nobody comes back by it."""
+        at = item.at if isinstance(item, Hit) else item.before if isinstance(item, Erase) else item.t
+        if at >= e.erased + isinstance(item, Erase) or isinstance(item, Retract):
+            return False
+        self._count("erased", "repeated" if isinstance(item, Erase) else "input")
+        return True
 
     def _repeated(self, e: Entity, item: Input) -> bool:
         """Whether this input was taken before: counted, and no more."""
@@ -260,6 +315,11 @@ class Timeline:
         state = load(e.settled) if e.settled else self.fold.fresh()
         out, overlay = Out(e.key), dict[str, Member]()
         members = Overlay(overlay, settled)
+        if e.closed:  # what came of them is out
+            for item in _inputs(e.closed):
+                self.redirects.take(state, item, members, out)
+            self.fold.until(state, e.settled_to, out)
+            out = Out(e.key)
         for item in inputs:
             self.redirects.take(state, item, members, out)
         self.fold.until(state, until, out)
@@ -284,43 +344,98 @@ class Timeline:
 
         Not while an identifier that was told to forward here may still correct what it handed over.
         """
-        if not e.recent or e.waits or e.head is None or e.recent[-1].t >= boundary or e.head.now >= boundary:
+        head = e.head
+        if not e.recent or e.waits or head is None or e.recent[-1].t >= boundary or head.now >= boundary:
             return
+        plain = not e.linked and head.into is None and head.ended < 0
         self.mark_seen(e, e.recent, tally)
+        if plain and e.count + len(e.recent) <= CLOSED:
+            rows = b",".join([orjson.dumps(_row(item)) for item in e.recent])
+            e.closed, e.count = (e.closed + b"," + rows if e.closed else rows), e.count + len(e.recent)
+            e.settled_to, e.recent = head.now, []
+            return
         tally.members.update(e.overlay)
         e.overlay = {}
-        e.settled, e.settled_to, e.recent = e.head.dump(), e.head.now, []
+        self._settled(e, head, head.now, [])
+
+    def _settled(self, e: Entity, state: State, to: int, recent: list[Input]) -> None:
+        e.settled, e.closed, e.count, e.settled_to, e.recent = state.dump(), b"", 0, to, recent
 
     def settle_before(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
         """Settle what is older than an instant, though newer inputs have come since."""
-        if e.recent and e.recent[0].t < boundary and not e.waits:
+        if (e.closed or (e.recent and e.recent[0].t < boundary)) and not e.waits:
             self._overflow(e, boundary, settled, tally)
 
-    def _overflow(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
-        """Too many recent inputs: settle the older half, and what is beyond the grace period anyway."""
-        half = len(e.recent) - RECENT // 2
+    def _erase_at_once(self, e: Entity, fresh: list[Input | Retract], settled: Members, tally: Tally) -> None:
+        """Settle what is to be gone at once, with all before it, whoever waits for it. Nobody hears of an account's last hours."""
+        for item in fresh:
+            if not isinstance(item, Hit) and (hasty(item) or (self._accounts and isinstance(item, Erase))):
+                e.waits = {} if isinstance(item, Erase) else e.waits
+                if e.recent and e.recent[0].t <= item.t:
+                    self._overflow(e, item.t + 1, settled, tally, 0)
+
+    def _overflow(
+        self, e: Entity, boundary: int, settled: Members, tally: Tally, least: int | None = None
+    ) -> None:  # fmt: skip
+        """Too many recent inputs: settle the older half (or `least`), and what is beyond the grace period anyway."""
+        half = len(e.recent) - RECENT // 2 if least is None else least
         due = sum(item.t < boundary for item in e.recent)
         if due < half:
             self._count("settled_early", "")
         count = max(half, due)
         older, newer = e.recent[:count], e.recent[count:]
+        to = older[-1].t if older else e.settled_to
         base = Overlay(tally.members, settled)
-        state, _, moved = self._refold(e, older, older[-1].t, base)
+        state, _, moved = self._refold(e, older, to, base)
         tally.members.update(moved)
         self.mark_seen(e, older, tally)
-        e.settled, e.settled_to, e.recent = state.dump(), older[-1].t, newer
+        self._settled(e, state, to, newer)
         now = e.head.now if e.head is not None else -1
         e.head, _, e.overlay = self._refold(e, newer, now, Overlay(tally.members, settled))
 
     def mark_seen(self, e: Entity, items: list[Input], tally: Tally) -> None:
         """Recognise these when they come again; who made the links among them hears that they are settled."""
         if e.linked:
-            e.linked = any(isinstance(item, Link) for item in e.recent if item not in items)
+            e.linked = any(_clears(item) for item in e.recent if item not in items)
             tally.changes.extend(settled_link(e.key, item) for item in items if isinstance(item, Link))
-        e.seen = (e.seen + b"".join(_mark(item) for item in items[-SEEN:]))[-8 * SEEN :]
+        for erasure in [item for item in items if isinstance(item, Erase)]:
+            e.erased, e.seen, items = max(e.erased, erasure.before), b"", items[items.index(erasure) + 1 :]
+            e.erasure, e.freeing = [erasure.t, erasure.id, erasure.at_once], self._accounts
+        for item in items[-SEEN:]:
+            e.seen += _mark(item)
+        if len(e.seen) > 8 * SEEN:
+            e.seen = e.seen[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:
         self.counts[(name, label)] = self.counts.get((name, label), 0) + 1
+
+
+def _plain(item: Input | Retract) -> bool:
+    """Whether it is an event or a member's facts, and nothing about identity or erasure."""
+    return isinstance(item, Hit) or (isinstance(item, Fact) and item.how is None)
+
+
+def hasty(item: Input | Retract) -> bool:
+    """Whether it is to take effect at once: an erasure, of a member in an account's record or of a member's account too."""
+    if isinstance(item, Fact):
+        return item.how is not None and item.how.get("erased") == AT_ONCE
+    if isinstance(item, Erase):
+        return item.at_once
+    return isinstance(item, Released) and bool(item.said[2])
+
+
+def _clears(item: Input) -> bool:
+    """Whether what stands before it is to be gone as soon as the grace period is over; a link wants to be settled too."""
+    return isinstance(item, (Link, Erase, Released)) or (
+        isinstance(item, Fact) and item.how is not None and "erased" in item.how
+    )
+
+
+def now_at(item: Erase, e: Entity, until: int) -> Erase:
+    """A request as it takes effect. At once is not later than time has come for the entity: its timers shall not run ahead."""
+    if not item.at_once:
+        return item
+    return item._replace(t=min(item.t, max(until, e.reached)))
 
 
 def difference(before: list[Change], after: list[Change]) -> list[Change]:
@@ -384,8 +499,14 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
 
 def _mark(item: Input) -> bytes:
     """Eight bytes that tell an input from others of its entity: half its time, half a checksum of its id."""
-    at = item.at if isinstance(item, Hit) else item.t
-    return (at & 0xFFFFFFFF).to_bytes(4, "little") + crc32(item.id.encode()).to_bytes(4, "little")
+    if isinstance(item, Hit):
+        return _pair(item.at, item.id)
+    return _pair(item.t, item.id)
+
+
+def _pair(at: int, name: str) -> bytes:
+    found: bytes = _MARK.pack(at & 0xFFFFFFFF, crc32(name.encode()))
+    return found
 
 
 def _aligned(seen: bytes, mark: bytes) -> bool:
@@ -395,13 +516,29 @@ def _aligned(seen: bytes, mark: bytes) -> bool:
     return at >= 0
 
 
+def _moved(item: Input, t: int) -> Input:
+    return item.moved(t) if isinstance(item, (Hit, Fact)) else item._replace(t=t)
+
+
+def _row(item: Input) -> tuple[Any, ...]:
+    return item.row() if isinstance(item, (Hit, Fact)) else tuple(item)
+
+
+def _inputs(rows: bytes) -> list[Input]:
+    return [_input(row) for row in orjson.loads(b"[" + rows + b"]")]
+
+
 def _input(row: list[Any]) -> Input:
     said = row[2]  # when, of a hit; who, of a fact
     if isinstance(said, int):
         return Hit(*row)
     if isinstance(said, str):
         return Fact(row[0], row[1], said, Member(*row[3]), *row[4:])
-    return Link(*row) if isinstance(said, list) else Merge(*row)
+    if not isinstance(said, list):
+        return Merge(*row)
+    if len(said) == 4:
+        return Link(*row)
+    return Erase(*row) if isinstance(said[0], int) else Released(*row)
 
 
 def _forwards_until(e: Entity, head: State) -> int:

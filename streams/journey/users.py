@@ -11,11 +11,12 @@ from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
 from schemas.sources.outcome import Outcome as Found
 from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
+from streams.journey.erasure import Erase
 from streams.journey.identity import MARKS, company_domain, entity_of
 from streams.journey.logic import Journeys
 from streams.journey.members import Alone
 from streams.journey.selections import Selections, used_selections
-from streams.journey.timeline import Entity, Input
+from streams.journey.timeline import Entity, Input, now_at
 
 _ALONE = Alone()
 
@@ -159,8 +160,9 @@ class UsersLogic(Journeys):
         return self.timeline.deadline(entity)
 
     def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
-        taken: list[Input] = inputs
+        taken: list[Input] = [now_at(item, entity, until) if isinstance(item, Erase) else item for item in inputs]
         tally = self.timeline.advance(entity, [*taken], until, _ALONE)
+        ended = self.timeline.ended(entity, until)
         if not tally.changes and not self.fold.publisher.publishes:
-            return Advanced([], [], self.timeline.ended(entity, until))
-        return Advanced(self.outputs(entity, tally, now), [], self.timeline.ended(entity, until))
+            return Advanced([], [], ended, self.kept(entity))
+        return Advanced(self.outputs(entity, tally, now), [], ended, self.kept(entity))

@@ -24,6 +24,9 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.process import Guarded
 from streams.worker import run_topics
 from tests.bench.outputs import baseline_stages, entity_bytes, our_stages
+from tests.bench.small import compare
+from tests.bench.small.engines import ENGINES
+from tests.bench.small.workload import WORKLOADS
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 PARTITIONS = 4
@@ -52,9 +55,28 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--skew", choices=("mild", "zipf"), default="mild")
+    parser.add_argument(
+        "--journey",
+        choices=("saas", "small"),
+        default="saas",
+        help="small: every engine, by a journey that each can follow",
+    )
+    parser.add_argument(
+        "--engines", type=_engines, default=list(ENGINES), help="of the small journey: " + ",".join(ENGINES)
+    )
+    parser.add_argument("--workload", choices=tuple(WORKLOADS), default="mild", help="of the small journey")
     given = parser.parse_args()
+    if given.journey == "small":
+        return asyncio.run(compare.main(given))
     with LocalKafka(say=print) as kafka, tempfile.TemporaryDirectory(prefix="journeys-bench-") as folder:
         return asyncio.run(Bench(kafka.bootstrap, Path(folder), given).run())
+
+
+def _engines(names: str) -> list[str]:
+    found = names.split(",")
+    if unknown := set(found) - set(ENGINES):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: there are {', '.join(ENGINES)}")
+    return found
 
 
 class Bench:

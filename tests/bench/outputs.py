@@ -25,6 +25,15 @@ async def baseline_stages(bootstrap: str, topic: str) -> set[Stage]:
     return {(t["entity"], t["from"], t["to"], round(t["at"] * 1000)) for t in found if t["kind"] == "user"}
 
 
+async def plain_stages(bootstrap: str, topic: str) -> set[Stage]:
+    """Stage changes as the engines of the small journey publish them. Raises where one stands there twice."""
+    found = [orjson.loads(r.value) for r in await read_all(bootstrap, [topic])]
+    stages = {(t["entity"], t["from"], t["to"], t["at"]) for t in found}
+    if len(stages) < len(found):
+        raise SystemExit(f"bench: FAILED, {topic} holds {len(found) - len(stages)} stage changes twice")
+    return stages
+
+
 async def our_stages(bootstrap: str, topic: str) -> set[Stage]:
     """The users' valid stage changes that an event caused: the baseline has no timers."""
     newest: dict[str, dict[str, object]] = {}

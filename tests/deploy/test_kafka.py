@@ -165,7 +165,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(tmp_path: Path) -> None:
     [
         ("nowhere", "write host:port"),
         ("127.0.0.1:x", "write host:port"),
-        (f"127.0.0.1:{free_port()}", "nothing listens"),
+        pytest.param(f"127.0.0.1:{free_port()}", "nothing listens", id="a free port"),
     ],
 )
 def test_an_address_without_a_kafka_is_explained(bootstrap: str, reason: str) -> None:

@@ -17,6 +17,8 @@ import pytest
 
 from deploy.local.process import PORTS, Guarded, free_port, listens
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 PATIENCE_S = 20.0
 

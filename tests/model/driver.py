@@ -59,7 +59,7 @@ class Driven:
         self.published = Published()
         self._read = 0
         self._until = START
-        self._linked = False
+        self._linked = self._erasing = False
 
     def turn(self, turn: Turn) -> None:
         if turn.reload:
@@ -71,6 +71,10 @@ class Driven:
         for event in turn.events:
             self._event(event, inputs, outputs)
         self._linked = self._linked or any(ok.input.names for ok in inputs)
+        self._erasing = self._erasing or bool(turn.requests)
+        if self._erasing:
+            self._together(turn, inputs, outputs)
+            return
         for instant in self._instants(turn.until):
             outputs += self._settled(self.users, inputs, instant)
             inputs = []
@@ -83,6 +87,33 @@ class Driven:
                 self._publish(output)
             members = []
         self._until = turn.until
+
+    def _together(self, turn: Turn, inputs: list[Ok], outputs: list[Output]) -> None:
+        """Users and accounts in step, for accounts that are erased tell their members."""
+        inputs += self._asked(turn, "user", self.users)
+        asked = self._asked(turn, "account", self.accounts) if self.accounts is not None else []
+        for instant in [*range(self._until, turn.until, self._grace), turn.until]:
+            outputs += self._settled(self.users, inputs, instant)
+            inputs = []
+            members = [ok for output in outputs for ok in self._publish(output)] + asked
+            outputs, asked = [], []
+            for output in self._settled(self.accounts, members, instant) if self.accounts is not None else ():
+                inputs += self._read_by(self.users, output) if output.topic == "events" else []
+                self._publish(output)
+        for output in self._settled(self.users, inputs, turn.until):
+            asked += self._publish(output)
+        if self.accounts is not None:
+            for output in self._settled(self.accounts, asked, turn.until):
+                self._publish(output)
+        self._until = turn.until
+
+    def _asked(self, turn: Turn, kind: str, plant: Plant) -> list[Ok]:
+        outputs = [Output("", message.to.encode(), message.to_json()) for of, message in turn.requests if of == kind]
+        return [ok for output in outputs for ok in self._read_by(plant, output)]
+
+    def _read_by(self, plant: Plant, output: Output) -> list[Ok]:
+        found = plant.logic.read(Record("events", 0, 0, 0, output.key, output.value))
+        return [ok for ok in found if isinstance(ok, Ok)]
 
     def _instants(self, until: int) -> list[int]:
         """Time passes at once; where entities tell each other, by no more than the grace period, so that nothing is late."""
@@ -101,8 +132,7 @@ class Driven:
                 elif own == "members":
                     said += self._publish(output)
                 else:
-                    found = plant.logic.read(Record(own, 0, 0, 0, output.key, output.value))
-                    said += [ok for ok in found if isinstance(ok, Ok)]
+                    said += self._read_by(plant, output)
             if not said:
                 return outputs
             inputs = said

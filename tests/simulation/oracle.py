@@ -33,7 +33,8 @@ class Sequential:
         for item in [*sorted(inputs), None]:
             taken, until = ([], end) if item is None else ([item], item[0])
             beside: Beside = names
-            outputs, changes, ended = self.logic.advance(key, entity, taken, until, 0, beside)
+            done = self.logic.advance(key, entity, taken, until, 0, beside)
+            outputs, changes, ended = done.outputs, done.beside, done.ended
             self.outputs += outputs
             for name, value in changes:
                 names[name] = value

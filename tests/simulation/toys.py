@@ -84,7 +84,7 @@ class CountingUsers:
             return [ok, for_account(b"", account, int(at), int(number), kind)]
         return route(record)
 
-    def new(self, key: bytes) -> User:
+    def new(self, key: bytes, kept: bytes | None = None) -> User:
         return User()
 
     def load(self, key: bytes, payload: bytes) -> User:
@@ -185,7 +185,7 @@ class FoldingAccounts:
         user, at, number, kind = record.value.split(b"|")
         return [Ok(record.key, (int(at), user, int(number), kind), int(at))]
 
-    def new(self, key: bytes) -> Account:
+    def new(self, key: bytes, kept: bytes | None = None) -> Account:
         return Account()
 
     def load(self, key: bytes, payload: bytes) -> Account:

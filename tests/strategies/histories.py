@@ -14,6 +14,7 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import parse
 from schemas.event import Event, EventType
 from schemas.time import rfc3339
+from streams.journey.identity import Message
 from tests.strategies.definitions import EVENTS, WORDS, definition_texts
 
 HOUR = 3_600_000
@@ -27,11 +28,15 @@ GRACES = {"1h": HOUR, "12h": 12 * HOUR, "3d": 3 * DAY}
 
 @dataclass(frozen=True)
 class Turn:
-    """What arrives together. `until`: the watermark then, ms. `reload`: entities go to bytes and back before it."""
+    """What arrives together. `until`: the watermark then, ms. `reload`: entities go to bytes and back before it.
+
+    `requests`: (kind, request to erase); they come after the events.
+    """
 
     events: tuple[Event, ...]
     until: int
     reload: bool
+    requests: tuple[tuple[str, Message], ...] = ()
 
 
 @dataclass(frozen=True)

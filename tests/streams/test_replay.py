@@ -183,7 +183,7 @@ def test_blank_lines_are_no_records(tmp_path: Path) -> None:
     assert list(lines_of(path)) == [b'{"a": 1}', b'{"b": 2}']
 
 
-@pytest.mark.parametrize("data", [b"not packed\n", gzip.compress(b"x" * 10_000)[:-12]])
+@pytest.mark.parametrize("data", [b"not packed\n", gzip.compress(b"x" * 10_000)[:-12]], ids=["none", "cut off"])
 def test_a_packed_file_that_is_none_or_is_cut_off_says_so(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "in.jsonl.gz"
     path.write_bytes(data)

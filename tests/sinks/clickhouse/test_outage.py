@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from deploy.local.clickhouse import LocalClickHouse
 from schemas.event import Event
 from sinks.clickhouse import queries
@@ -14,6 +16,8 @@ from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.retry import SinkError
 from sinks.clickhouse.rows import event_row
 from sinks.clickhouse.writer import ClickHouseWriter
+
+pytestmark = pytest.mark.xdist_group("processes")
 
 BATCHES, ROWS = 60, 500
 AT = 1_714_564_800_000

@@ -16,10 +16,12 @@ from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
-from sinks.clickhouse.rows import Row, rows_of
+from sinks.clickhouse.erase import counts, delete, names_of
+from sinks.clickhouse.rows import TOPICS, Row, rows_of
 from sinks.clickhouse.tables import TRANSITIONS
 from sinks.clickhouse.writer import ClickHouseWriter
 from streams.delivery.contracts import Output, Record
+from streams.journey.erasure import request
 from streams.replay import Replay
 from tests.sinks.clickhouse.naive import DAY, STAGES, START, Story, rows, story
 from tests.sinks.conftest import prepared
@@ -111,6 +113,57 @@ def test_stocks_sum_to_the_living_after_merges_and_forgetting(client: Client, se
             "snapshots": living[line["kind"]],
         }
         assert {name: line[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_stocks_sum_to_the_living_after_erasures_and_when_the_erased_are_deleted(client: Client, seed: int) -> None:
+    outputs: list[Output] = []
+    replay = Replay(linked.definition(), "canonical", outputs.append)
+    lines = linked.crowd(seed)
+    now = round(orjson.loads(lines[150])["at"] * 1000)
+    replay.run(lines[:150], now)
+    erased = {"user": ["u1", "u2", "u5-anon", "u9"], "account": ["a0", "a3"]}
+    forget(replay, outputs, erased, now)
+    replay.run(lines[150:], linked.BEGIN + 200 * linked.DAY)
+    made = [row for n, output in enumerate(outputs) if output.topic in TOPICS for row in sunk(n, output)]
+    ends = Counter(row.values[TRANSITIONS.names.index("label")] for row in made if row.table == "transitions")
+    assert ends["erased"] >= 5
+    pour(client, made, random.Random(seed))
+    standing = Counter(orjson.loads(line)["kind"] for line in replay.standing())
+    for line in queries.stock_check(client):
+        assert (line["stock"], line["living"], line["broken"]) == (standing[line["kind"]], standing[line["kind"]], 0)
+        assert line["snapshots"] == standing[line["kind"]]
+    client.command("SYSTEM START MERGES")  # a deletion is a mutation, which is a merge
+    assert sum(sum(counts(client, kind, names).values()) for kind, names in erased.items()) > 10
+    for kind, names in erased.items():
+        for name in names:
+            known = names_of(client, kind, name)
+            delete(client, kind, known)
+            assert sum(counts(client, kind, known).values()) == 0
+    for line in queries.stock_check(client):
+        assert (line["stock"], line["broken"]) == (line["living"], 0)
+        assert line["snapshots"] == line["living"] < standing[line["kind"]], "some of them had begun afresh"
+
+
+def forget(replay: Replay, outputs: list[Output], erased: dict[str, list[str]], now: int) -> None:
+    """Requests for all of these, and what accounts tell their members then."""
+    asked = {kind: [request(f"r-{n}", now, n).to_json() for n in names] for kind, names in erased.items()}
+    users = [Output("events", n.encode(), v) for n, v in zip(erased["user"], asked["user"], strict=True)]
+    accounts = [Output("members", n.encode(), v) for n, v in zip(erased["account"], asked["account"], strict=True)]
+    replay._turn([ok for o in users for ok in replay._heard(replay.users, o)], accounts, now)
+    released = [ok for o in outputs if o.topic == "events" for ok in replay._heard(replay.users, o)]
+    assert released, "the accounts had members"
+    replay._turn(released, [], now)
+
+
+def test_whoever_was_never_merged_is_nobody_elses_name(client: Client) -> None:
+    outputs: list[Output] = []
+    Replay(linked.definition(), "canonical", outputs.append).run(linked.crowd(3), linked.BEGIN + 200 * linked.DAY)
+    made = [row for n, output in enumerate(outputs) if output.topic in TOPICS for row in sunk(n, output)]
+    pour(client, made, random.Random(3))
+    for person in range(6):
+        names = names_of(client, "user", f"u{person}")
+        assert {name.partition("-")[0].partition("@")[0] for name in names} == {f"u{person}"}, names
 
 
 def sunk(offset: int, output: Output) -> list[Row]:

@@ -465,7 +465,7 @@ class Silent:
     def read(self, record: Record) -> list[Outcome]:
         return [Ok(record.key or b"", 1, record.timestamp)]
 
-    def new(self, key: bytes) -> list[int]:
+    def new(self, key: bytes, kept: bytes | None = None) -> list[int]:
         return [0]
 
     def load(self, key: bytes, payload: bytes) -> list[int]:

@@ -101,7 +101,7 @@ def _handed_over(logic: AccountsLogic, n: int) -> list[list[Output]]:
     head.into, head.ended, head.now = ["a1", "account", 1_000, 1, 7, "e1"], 1_000, 1_000
     entity.settled, entity.settled_to = head.dump(), 1_000
     for i in range(n):
-        kept[b"m:u%05d" % i] = orjson.dumps(tuple(Member(None, "new", ("new",), None, "user", False, 7)))
+        kept[b"m:u%05d" % i] = orjson.dumps(Member(None, "new", ("new",), None, "user", False, 7).row())
     found, until = [], 1_000_000
     while logic.deadline(entity) <= until:
         found.append(plant.feed([], until) if not found else [])

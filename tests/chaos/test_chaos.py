@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from random import Random
 from typing import Any, NamedTuple
 
 import orjson
@@ -53,11 +52,13 @@ def test_without_a_protection_the_suite_is_red(servers: Servers) -> None:
 # --- the oracle and the judge ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_two_ways_to_know_what_must_come_agree(seed: int) -> None:
-    found = expected(history(seed, 800, users=15, hot=seed))
-    assert len(found.transitions) > 200
-    assert {told["name"] for told in found.transitions.values()} >= {"grows", "silent", "returns", "falls", "scatters"}
+def test_the_two_ways_to_know_what_must_come_agree() -> None:
+    names: set[str] = set()
+    for seed in range(4):
+        found = expected(history(seed, 800, users=15, hot=seed))
+        assert len(found.transitions) > 200
+        names |= {told["name"] for told in found.transitions.values()}
+    assert names == {"begins", "starts", "grows", "silent", "returns", "rises", "falls", "gathers", "scatters"}
 
 
 def test_the_order_of_arrival_changes_nothing_that_must_come() -> None:
@@ -96,7 +97,7 @@ def test_the_judge_sees_what_is_lost_doubled_wrong_or_torn() -> None:
     assert judged(records, of).green
     assert judged(records[1:], of).lost == 1
     assert (judged([*records, records[5]], of).doubled, judged([*records, records[5]], of).green) == (1, True)
-    at = Random(1).randrange(100)
+    at = next(n for n, record in enumerate(records) if b'"because":[{' in record.value)
     other = orjson.dumps(orjson.loads(records[at].value) | {"because": []})
     assert judged([*records[:at], records[at]._replace(value=other), *records[at + 1 :]], of).wrong >= 1
     assert judged([*records, records[at]._replace(value=other)], of).wrong >= 1, "a copy that says something else"

@@ -61,15 +61,19 @@ def test_the_demo_tells_the_story_in_order_its_board_follows_and_it_ends(kafka: 
     demo = subprocess.Popen(COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert demo.stdout is not None
     lines: list[str] = []
-    reading = Thread(target=lambda: lines.extend(demo.stdout or ()))
     for line in demo.stdout:
         lines.append(line)
         if line.startswith("board "):
             break
+    address = lines[-1].split()[1]
+    reading = Thread(target=lambda: lines.extend(demo.stdout or ()))
     reading.start()
-    changes = watched(lines[-1].split()[1])
-    assert demo.wait(280) == 0, "".join(lines)[-4000:]
-    reading.join()
+    try:
+        changes = watched(address)
+        assert demo.wait(280) == 0, "".join(lines)[-4000:]
+    finally:
+        demo.terminate()
+        reading.join()
     said = "".join(lines)
     assert changes > 3
     steps = [

@@ -227,6 +227,11 @@ class Timed(NamedTuple):
     median: float
     cpu: float | None
 
+    @property
+    def slow(self) -> bool:
+        """Whether it takes too long by the clock, and would do so without neighbours: its CPU time is too long as well."""
+        return self.best >= LIMIT_MS and (self.cpu is None or self.cpu >= LIMIT_MS)
+
 
 def timed(one: Asked, times: int = 5, server: psutil.Process | None = None) -> Timed:
     """Run a query once to warm up, and then so many times."""
@@ -257,10 +262,11 @@ def main() -> int:
     if options.clickhouse:
         return run(console, options.clickhouse, options.accounts)
     with LocalClickHouse(say=console.print) as local:
+        # its guard has the same words in its command line, and is its parent
         engine = next(
             child
             for child in psutil.Process().children(recursive=True)
-            if "deploy.local.clickhouse_server" in child.cmdline()
+            if "deploy.local.clickhouse_server" in child.cmdline() and not child.children()
         )
         return run(console, local.url, options.accounts, engine)
 
@@ -275,18 +281,23 @@ def run(console: Console, url: str, n: int, server: psutil.Process | None = None
     table = Table(box=None)
     for column in ("page", "query", "best ms", "median ms", "CPU ms"):
         table.add_column(column, justify="right" if column.endswith("ms") else "left")
-    slow = 0
+    slow = late = 0
     for one in asked(client):
         told = timed(one, server=server)
-        slow += told.best >= LIMIT_MS
-        mark = " too slow" if told.best >= LIMIT_MS else ""
+        slow += told.slow
+        late += told.best >= LIMIT_MS
+        mark = " too slow" if told.slow else " late" if told.best >= LIMIT_MS else ""
         cpu = "–" if told.cpu is None else f"{told.cpu:,.0f}"
         table.add_row(one.page, one.name, f"{told.best:,.0f}{mark}", f"{told.median:,.0f}", cpu)
     console.print(table)
     client.command("DROP DATABASE board_bench")
-    console.print(
-        f"{slow} queries of {table.row_count} take {LIMIT_MS} ms or more" if slow else "every query is below 300 ms"
+    said = (
+        f"{slow} of {table.row_count} queries take {LIMIT_MS} ms or more" if slow else f"no query takes {LIMIT_MS} ms"
     )
+    by_neighbours = (
+        f"; {late - slow} took longer by the clock, for want of CPU on a busy machine" if late > slow else ""
+    )
+    console.print(said + by_neighbours)
     return 1 if slow else 0
 
 

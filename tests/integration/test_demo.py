@@ -8,15 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
-
-from deploy.browser import FLAGS, chromium
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "streams.cli", "demo", "--data", "company"]
@@ -30,48 +25,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PATH": str(Path(sys.executable).parent), "PYTHONUNBUFFERED": "1", "COLUMNS": "140", **more}
 
 
-def watched(address: str) -> int:
-    """How often the board's feed changed by itself in a browser while the demo streams; it has nothing to complain of."""
-    seen: set[str] = set()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium()), args=list(FLAGS), headless=True)
-        context = browser.new_context()
-        page, complaints = context.new_page(), []
-        page.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        context.on("request", lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None)
-        page.goto(address)
-        page.evaluate("window.sameTab = 'yes'")
-        for _ in range(40):
-            if page.locator("#feed li").count():
-                seen.add(page.locator("#feed .feed").inner_text())
-            if len(seen) > 3:
-                break
-            page.wait_for_timeout(1_000)
-        assert page.evaluate("window.sameTab") == "yes"
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
-        assert found.violations_count == 0, found.generate_report()
-        browser.close()
-    assert complaints == []
-    return len(seen)
-
-
-def test_the_demo_tells_the_story_in_order_its_board_follows_and_it_ends(kafka: str, clickhouse: Any) -> None:
+def test_the_demo_tells_the_story_in_order_and_ends(kafka: str, clickhouse: Any) -> None:
     env = environment(KAFKA=kafka, CLICKHOUSE=clickhouse.url, ONCE="1")
-    demo = subprocess.Popen(COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert demo.stdout is not None
-    lines: list[str] = []
-    reading = Thread(target=lambda: lines.extend(demo.stdout or ()))
-    for line in demo.stdout:
-        lines.append(line)
-        if line.startswith("board "):
-            break
-    reading.start()
-    changes = watched(lines[-1].split()[1])
-    assert demo.wait(280) == 0, "".join(lines)[-4000:]
-    reading.join()
-    said = "".join(lines)
-    assert changes > 3
+    done = subprocess.run(COMMAND, cwd=ROOT, env=env, capture_output=True, text=True, timeout=280)
+    said = done.stdout
+    assert done.returncode == 0, said[-4000:] + done.stderr[-4000:]
     steps = [
         "kafka       ", "clickhouse  ", "definition  saas version", "board       http://127.0.0.1:", "rate        ",
         "accounts by stage", "accounts by stage",

@@ -102,7 +102,9 @@ def _texts(client: Client) -> Iterator[tuple[str, list[str], list[str]]]:
         client,
         "SELECT c.table AS table, c.name AS name, c.type AS type FROM system.columns AS c"
         " INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table"
-        " WHERE c.database = currentDatabase() AND t.engine LIKE '%MergeTree' ORDER BY table, name",
+        " WHERE c.database = currentDatabase() AND t.engine LIKE '%MergeTree'"
+        " AND c.default_kind NOT IN ('MATERIALIZED', 'ALIAS')"  # made from other columns, which are looked at
+        " ORDER BY table, name",
     )
     for table in sorted({row["table"] for row in rows}):
         of = [(row["name"], row["type"]) for row in rows if row["table"] == table]

@@ -63,7 +63,6 @@ class Fold:
         self.alerts = Alerts(definition, entity, self.publisher, self.machines, self.signals)
         self._active = 0 if entity.activity == "members" else selections.bit(entity.activity)
         self._is_account = kind == "account"
-        self._tells = kind == "user" and definition.account is not None
         self._forget = entity.forget
         self._moved_by = self._measures_by_rollup(self.terms.rollups)
         self._risk = next((m.number for m in self.machines if m.name == "risk"), None)
@@ -110,7 +109,7 @@ class Fold:
         opened = self.alerts.update(s, now, today, out.entity, out.changes)  # of rules that are new
         for alert, opening in [*closed, *opened]:
             out.changes.append(Change("alert", alert, opening))
-        if self._tells:
+        if not self._is_account:
             self._tell(s, now, None, None, s.last_id, True, out)
         s.deadline = self._deadline(s, now, today)
 
@@ -135,7 +134,7 @@ class Fold:
             touched |= self._activity if s.last >= 0 else ALL
             s.last, s.last_id = hit.at, hit.id
         moved = self._run(s, hit.t, today, touched, {"event": hit.id}, out)
-        if self._tells:
+        if not self._is_account:
             self._tell(s, hit.t, hit.account, day if active else None, hit.id, moved or bool(hit.attrs), out)
 
     def take_fact(self, s: State, fact: Fact, members: Members, out: Out) -> None:
@@ -203,7 +202,7 @@ class Fold:
         if self.level is not None:
             s.level, s.admin = self.level.level_of(s.attrs)
         self._run(s, now, today, ALL, {"link": event}, out)
-        if self._tells:
+        if not self._is_account:
             self._tell(s, now, None, None, event, True, out)
             self._stand_in(s, now, said["accounts"], said["loser"], event, out)
 
@@ -233,9 +232,9 @@ class Fold:
             self._end(s, now, cause, out)
             return
         moved = self._run(s, now, today, ALL, cause, out)
-        if self._tells:
+        if not self._is_account:
             self._tell(s, now, None, None, s.last_id, moved, out)
-        elif self._is_account and now == self.calendar.start(today):
+        elif now == self.calendar.start(today):
             out.days.append((now, self.publisher.standing(s, now, today)))
 
     def _open(

@@ -43,6 +43,7 @@ class Journeys:
         self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
+        self._alone = definition.account is None  # so nobody follows accounts, whatever users tell them
         about = orjson.dumps({"definition": definition.name, "version": definition.version})
         self._head, self._about = b'{"kind":"%b","entity":' % kind.encode(), b'",' + about[1:-1] + b","
 
@@ -145,6 +146,8 @@ class Journeys:
     def outputs(self, e: Entity, tally: Tally, now: int) -> list[Output]:
         """The records that a tally publishes, in order: changes, the mornings, then where the entity stands."""
         found = [self._output(e, change) for change in stamped(tally.changes, e.seqs, self._machines, now)]
+        if self._alone:
+            found = [output for output in found if output.topic != "members"]
         found += [self._snapshot(e, at, body) for at, body in tally.days]
         last = self._standing(e, tally)
         if last is not None:

@@ -195,7 +195,7 @@ def test_every_jar_is_locked_with_a_checksum_and_weighs_what_we_say() -> None:
 
 def test_a_changed_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smallest = min(locked(), key=lambda jar: jar.path(jars.cache_folder()).stat().st_size)
-    monkeypatch.setattr(jars, "locked", lambda: [smallest])
+    monkeypatch.setattr(jars, "locked", lambda *_: [smallest])
     lines: list[str] = []
     path = smallest.path(tmp_path)
     path.parent.mkdir(parents=True)
@@ -211,7 +211,7 @@ def test_a_changed_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_jar_that_is_not_the_locked_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smallest = min(locked(), key=lambda jar: jar.path(jars.cache_folder()).stat().st_size)
     other = smallest._replace(sha256="0" * 64)
-    monkeypatch.setattr(jars, "locked", lambda: [other])
+    monkeypatch.setattr(jars, "locked", lambda *_: [other])
     with pytest.raises(ServiceError, match="SHA-256 is not the locked one"):
         kafka_jars(cache=tmp_path)
     assert not other.path(tmp_path).exists()

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from streams.delivery.clock import ClockSettings
-from streams.delivery.contracts import Record, Work
+from streams.delivery.contracts import Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
 from streams.delivery.task import Task
@@ -176,7 +176,8 @@ class Lane:
             count = self.random.randint(1, 4)
             for output in outputs[:count]:
                 if not self.rules.same_id_each_time and output.topic.startswith("transitions"):
-                    output = output._replace(value=(output.value or b"") + b"#%d" % self.random.randrange(10**9))
+                    value = (output.value or b"") + b"#%d" % self.random.randrange(10**9)
+                    output = Output(output.topic, output.key, value, output.headers, output.partition)
                 self.kafka.produce(self.now, output)
             outputs = outputs[count:]
             yield

@@ -10,8 +10,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from schemas.definition.parse import load
-from streams.cli import app
+from streams.cli import app, console
 from tests.streams.commands import tiny
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths of temporary folders are long, and what is told is not to be broken in the middle of one."""
+    monkeypatch.setattr(console, "_width", 300)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def writer_of(settings: Settings) -> Writer:
     """Connects. Raises the sink's own errors."""
     where = settings.clickhouse
     try:
-        return ClickHouseWriter(connect(where.url, where.database, where.password))
+        return ClickHouseWriter(connect(where.url, where.database, **where.login("write")))
     except AddressError as problem:
         raise Refused(str(problem), "address") from None
     except Exception as error:

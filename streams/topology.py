@@ -70,6 +70,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         max_skew=definition.clock.max_skew,
         until=settings.clock.until_ms,
         partitioner=partitioner,
+        dead_letters=settings.dead_letters,
     )
 
 

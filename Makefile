@@ -45,6 +45,9 @@ bench: setup  ## ours against idiomatic Faust, then against every engine by a sm
 simulate: setup  ## the delivery simulation over many more seeds than `make test` takes
 	@$(BIN)/python -m tests.simulation --seeds 20000
 
+check-deploy:  ## chart, rules, image and compose file by their own tools, those of them that are installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check.sh
+
 lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
@@ -57,4 +60,4 @@ lock: setup  ## resolve requirements/lock.txt again (hashes, no registry named)
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format bench simulate lock clean
+.PHONY: help setup demo test check check-deploy format bench simulate lock clean

@@ -394,9 +394,8 @@ class _Reader:
             return
         if kafka.mechanism != "OAUTHBEARER":
             if not kafka.username or kafka.password is None:
-                raise self._wrong(
-                    "kafka.mechanism", f"{kafka.mechanism} needs username, and JOURNEYS_KAFKA_PASSWORD or its _FILE"
-                )
+                what = f"with {kafka.mechanism} needs username, and JOURNEYS_KAFKA_PASSWORD or its _FILE"
+                raise self._wrong("kafka.protocol", what)
         elif kafka.token_url and not (kafka.client_id and kafka.client_secret):
             raise self._wrong("kafka.token_url", "needs client_id, and JOURNEYS_KAFKA_CLIENT_SECRET or its _FILE")
         elif not kafka.token_url and not kafka.token:

@@ -28,10 +28,14 @@ SECRETS = (
     "JOURNEYS_CLICKHOUSE_MIGRATE_PASSWORD",
     "JOURNEYS_COLLECT_KEYS",
     "JOURNEYS_ERASURE_KEY",
+    "JOURNEYS_PRIVACY_KEY",
 )
 """Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
 
 SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
+
+SHORTEST_KEY = 16
+"""Characters of a key that hides people: shorter ones are guessed."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]*")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
@@ -139,6 +143,31 @@ class Collect:
 
 
 @dataclass(frozen=True)
+class PrivacyFields:
+    """Fields of source records that are hidden as they are read: names with commas between them, as the source writes them.
+
+    hash  a keyed hash (HMAC-SHA-256 by JOURNEYS_PRIVACY_KEY) stands for each value: the same for the same value
+    drop  the field is left out
+    """
+
+    hash: str = ""
+    drop: str = ""
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def hashed(self) -> tuple[str, ...]:
+        return _names(self.hash)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return _names(self.drop)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
 class ClockChoice:
     """wall: `off` ends time at the last watermark; `on`; without it the definition decides.
 
@@ -169,6 +198,7 @@ class Settings:
     metrics_port  of the engine; 0 is none; the sink's is one higher
     log           console or json, level as in `logging`
     dead_letters  how many of a source are too many
+    privacy       fields that are hidden before anything is decoded
     erasure_key   of the hash that stands for a person in the record of an erasure: JOURNEYS_ERASURE_KEY
     """
 
@@ -191,6 +221,7 @@ class Settings:
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
     collect: Collect = field(default_factory=Collect)
     dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)
+    privacy: PrivacyFields = field(default_factory=PrivacyFields)
     erasure_key: str | None = field(default=None, repr=False)
 
     @property
@@ -261,6 +292,7 @@ TABLES: dict[str, type[Any]] = {
     "kafka": KafkaSecurity,
     "collect": Collect,
     "dead_letters": DeadLetterLimits,
+    "privacy": PrivacyFields,
 }
 """Tables of the file, each with a class of its own. Besides them there is [[sources]]."""
 
@@ -377,6 +409,9 @@ class _Reader:
         if found.dead_letters.ratio > 100 or found.dead_letters.window < 1:
             raise self._wrong("dead_letters", "takes a ratio of 0 to 100 percent and a window of at least 1 record")
         self._check_kafka(found.kafka)
+        if found.privacy.hash and len(found.privacy.key or "") < SHORTEST_KEY:
+            what = f"needs JOURNEYS_PRIVACY_KEY or its _FILE: {SHORTEST_KEY} characters or more, that never change"
+            raise self._wrong("privacy.hash", what)
         for name in ("partitions", "replication", "batch"):
             if getattr(found, name) < 1:
                 raise self._wrong(name, "is at least 1")

@@ -32,7 +32,7 @@ capabilities: {drop: [ALL]}
 {{/* Secrets are files, not variables: they are in no process list and no crash dump. */}}
 {{- define "journeys.env" -}}
 {{- if .Values.secret }}
-{{- range $name := list "kafka-password" "kafka-token" "kafka-client-secret" "clickhouse-password" "clickhouse-read-password" "clickhouse-migrate-password" }}
+{{- range $name := list "kafka-password" "kafka-token" "kafka-client-secret" "clickhouse-password" "clickhouse-read-password" "clickhouse-migrate-password" "privacy-key" "erasure-key" }}
 {{- if has $name $.Values.secretKeys }}
 - name: JOURNEYS_{{ $name | upper | replace "-" "_" }}_FILE
   value: /run/secrets/journeys/{{ $name }}

@@ -24,7 +24,7 @@ MARK = "h_"
 DIGITS = 32
 """Of a hash: 128 bits, so that two of a billion people do not get the same."""
 
-_HASHED = re.compile(rf"{MARK}[0-9a-f]{{{{{DIGITS}}}}}")
+_HASHED = re.compile(rf"{MARK}[0-9a-f]{{{DIGITS}}}")
 
 
 class Privacy:

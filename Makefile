@@ -67,6 +67,9 @@ chaos: setup  ## the fault suite on real Kafka and ClickHouse: every case (SEEDS
 soak: setup  ## MINUTES=30 at half of the throughput measured first, with a fault every minute
 	@$(BIN)/python -m tests.chaos.soak $(if $(MINUTES),--minutes $(MINUTES))
 
+check-deploy:  ## chart, rules, image and compose file by their own tools, those of them that are installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check.sh
+
 lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
@@ -81,4 +84,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check docs first-transition format bench bench-board simulate chaos soak lock clean
+.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-board simulate chaos soak lock clean

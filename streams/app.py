@@ -8,6 +8,7 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from streams.batch.app import BatchApp
 from streams.connection import credentials
+from streams.privacy import privacy
 from streams.settings import Settings, duration_ms, load_settings
 from streams.topology import declare, graph_of
 
@@ -22,7 +23,7 @@ it. That the process lives is what heartbeats say."""
 def engine_app(settings: Settings, definition: Definition) -> BatchApp:
     """The app with its agents and tables; not started."""
     app = BatchApp(settings.group, **options(settings))
-    declare(app, graph_of(settings, definition), settings.batch)
+    declare(app, graph_of(settings, definition), settings.batch, privacy(settings).batch)
     return app
 
 

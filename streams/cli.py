@@ -254,6 +254,72 @@ def erase(
     raise typer.Exit(forget(wish, settings, console, json))
 
 
+Reason = Annotated[str | None, typer.Option(help="only those put aside for this reason: not_json, bad_time, …")]
+FromTopic = Annotated[str | None, typer.Option("--topic", help="only those of this source topic")]
+Since = Annotated[str | None, typer.Option(help="only those put aside from this time on (RFC 3339 or epoch seconds)")]
+Before = Annotated[str | None, typer.Option("--until", help="only those put aside before this time")]
+
+letters = typer.Typer(no_args_is_help=True, help="What could not be processed: list it, look at it, send it again.")
+app.add_typer(letters, name="dead-letters")
+
+
+@letters.command("ls")
+def dead_letters_ls(
+    settings: SettingsPath = None, reason: Reason = None, topic: FromTopic = None, since: Since = None,
+    until: Before = None, each: Annotated[bool, typer.Option("--each", help="one line a letter, with its id")] = False,
+) -> None:  # fmt: skip
+    """Count dead letters by source topic and reason."""
+    from streams.commands.dead_letters import ls, run
+    from streams.dead_letters import Filter
+
+    wanted = Filter(reason, topic, moment(since, "--since"), moment(until))
+    raise typer.Exit(run(ls(wanted, each), settings, console))
+
+
+@letters.command("show")
+def dead_letters_show(
+    name: Annotated[str, typer.Argument(metavar="ID")],
+    settings: SettingsPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="as in a file of dead letters, all bytes in base64")] = False,
+) -> None:
+    """Show one dead letter: why, where from, its key, headers and value."""
+    from streams.commands.dead_letters import run, show
+
+    raise typer.Exit(run(show(name, as_json), settings, console))
+
+
+@letters.command("replay")
+def dead_letters_replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="only these")] = None,
+    settings: SettingsPath = None, reason: Reason = None, topic: FromTopic = None, since: Since = None,
+    until: Before = None,
+    to: Annotated[str | None, typer.Option("--to", help="send to this topic, not to where they came from")] = None,
+    again: Annotated[bool, typer.Option("--again", help="also those that were sent before")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
+) -> None:  # fmt: skip
+    """Send the original bytes to the topic they came from, once each."""
+    from streams.commands.dead_letters import replay, run
+    from streams.dead_letters import Filter
+
+    wanted = Filter(reason, topic, moment(since, "--since"), moment(until), frozenset(ids or ()))
+    raise typer.Exit(run(replay(wanted, to, again, dry), settings, console))
+
+
+@app.command()
+def doctor(
+    settings: SettingsPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="a list of findings: area, level, what, do")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="do not read the changelogs: no timers, no definition")
+    ] = False,
+    watch: Annotated[float, typer.Option(help="seconds to watch whether the groups commit")] = 3,
+) -> None:
+    """Check a deployment end to end, and say what to do about each finding."""
+    from streams.commands.doctor import run
+
+    raise typer.Exit(run(settings, as_json, quick, watch, console))
+
+
 @app.command()
 def sql(
     question: Annotated[

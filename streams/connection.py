@@ -10,8 +10,10 @@ from typing import Any
 import faust
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+from faust.auth import OAuthCredentials
 
-from streams.settings import Settings
+from streams.oauth import Tokens
+from streams.settings import Settings, SettingsError
 
 ANSWER_S = 5.0
 RETRY_S = 1.0
@@ -23,11 +25,14 @@ def client_options(settings: Settings) -> dict[str, Any]:
     if settings.kafka.protocol.endswith("SSL"):
         options["ssl_context"] = _ssl(settings)
     if settings.kafka.protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": settings.kafka.mechanism,
-            "sasl_plain_username": settings.kafka.username,
-            "sasl_plain_password": settings.kafka.password,
-        }
+        options["sasl_mechanism"] = settings.kafka.mechanism
+        if settings.kafka.mechanism == "OAUTHBEARER":
+            options["sasl_oauth_token_provider"] = Tokens(settings.kafka)
+        else:
+            options |= {
+                "sasl_plain_username": settings.kafka.username,
+                "sasl_plain_password": settings.kafka.password,
+            }
     return options
 
 
@@ -36,6 +41,8 @@ def credentials(settings: Settings) -> Any:
     kafka = settings.kafka
     context = _ssl(settings) if kafka.protocol.endswith("SSL") else None
     if kafka.protocol.startswith("SASL"):
+        if kafka.mechanism == "OAUTHBEARER":
+            return OAuthCredentials(oauth_cb=Tokens(kafka), ssl_context=context)
         return faust.SASLCredentials(
             username=kafka.username, password=kafka.password, mechanism=kafka.mechanism, ssl_context=context
         )
@@ -43,7 +50,16 @@ def credentials(settings: Settings) -> Any:
 
 
 def _ssl(settings: Settings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.kafka.ca_file or None)
+    """Raises SettingsError where a file of certificates cannot be read."""
+    kafka = settings.kafka
+    try:
+        context = ssl.create_default_context(cafile=kafka.ca_file or None)
+        if kafka.cert_file:
+            context.load_cert_chain(kafka.cert_file, kafka.key_file)
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(filter(None, (kafka.ca_file, kafka.cert_file, kafka.key_file)))
+        raise SettingsError(f"kafka.ca_file, cert_file or key_file ({files}) cannot be used: {error}") from None
+    return context
 
 
 async def reach_kafka(

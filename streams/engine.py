@@ -20,6 +20,7 @@ from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
 from streams.batch.fetch import Batch
 from streams.batch.topic_ids import Topic
+from streams.dead_limit import DeadLimit
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.ledger import Ledger, Take
 from streams.delivery.task import Fenced, InputTruncated, Task
@@ -81,6 +82,7 @@ class Engine:
         self._skew = Skew(
             graph.max_skew, graph.is_source, lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0]
         )
+        self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
         self._open = False
         self._appender: Appender | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -324,7 +326,7 @@ class Engine:
         until = {topic: self.graph.until for topic in readings if self.graph.until and self.graph.is_source(topic)}
         way = Way(
             self._appender, own, self._durable(partition), self._progress(partition), until,
-            self._skew.hold, self._skew.moved,
+            self._skew.hold, self._skew.moved, judge=self._dead_limit.look,
         )  # fmt: skip
         return Lane(f"{name}/{partition}", task, readings, way)
 

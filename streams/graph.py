@@ -11,6 +11,7 @@ from streams.batch.topic_ids import Topic
 from streams.delivery.contracts import Logic, Outcome, Record
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task, TaskSettings
+from streams.settings import DeadLetterLimits
 
 Route = Callable[[Record], list[Outcome]]
 """How a source record is read: where it goes, or why nowhere."""
@@ -48,6 +49,7 @@ class Graph:
     max_skew  how far (ms of event time) a source partition may be ahead of the slowest one in catch-up
     until     time ends here (ms) on a source partition that has been read to its end; None lets it go on
     partitioner  learns the partition counts when the engine does
+    dead_letters how many of a source are too many
     """
 
     stages: tuple[Stage, ...]
@@ -59,6 +61,7 @@ class Graph:
     max_skew: int = 2**62
     until: int | None = None
     partitioner: Partitioner = field(default_factory=Partitioner)
+    dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)
 
     @property
     def inputs(self) -> frozenset[str]:

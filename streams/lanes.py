@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from streams.batch.append import Appender
 from streams.batch.fetch import Batch
-from streams.delivery.contracts import Work
+from streams.delivery.contracts import Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
 
@@ -59,6 +59,7 @@ class Way(NamedTuple):
     hold       (lane, topic) -> whether its next batch must wait; the lane is woken when that may have changed
     moved      this lane has computed a slice
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
+    judge      (topic, records, what came of them) -> raises where a source has too many dead letters
     """
 
     appender: Appender
@@ -69,6 +70,7 @@ class Way(NamedTuple):
     hold: Callable[[Lane, str], bool] = lambda lane, topic: False
     moved: Callable[[Lane], None] = lambda lane: None
     now: Callable[[], int] = wall_ms
+    judge: Callable[[str, Sequence[Record], Sequence[Output]], None] = lambda topic, records, outputs: None
 
 
 class Lane:
@@ -221,6 +223,7 @@ class Lane:
             return None
         began = time.perf_counter()
         work = self.task.process(topic, records, self._way.now(), caught_up)
+        self._way.judge(topic, records, work.outputs)
         behind = batch.highwater - records[-1].offset > SLICE_RECORDS
         self._adapt(len(records), time.perf_counter() - began, BEHIND_S if behind else SLICE_S)
         return work

@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -21,14 +21,22 @@ from schemas.time import parse_time
 
 SECRETS = (
     "JOURNEYS_KAFKA_PASSWORD",
+    "JOURNEYS_KAFKA_TOKEN",
+    "JOURNEYS_KAFKA_CLIENT_SECRET",
     "JOURNEYS_CLICKHOUSE_PASSWORD",
+    "JOURNEYS_CLICKHOUSE_READ_PASSWORD",
+    "JOURNEYS_CLICKHOUSE_MIGRATE_PASSWORD",
     "JOURNEYS_COLLECT_KEYS",
     "JOURNEYS_ERASURE_KEY",
+    "JOURNEYS_PRIVACY_KEY",
     "JOURNEYS_BOARD_TOKEN",
 )
 """Variables, each with a twin ending in _FILE that names a file to read. They have no place in the TOML file."""
 
 SHIPPED = Path(__file__).parent.parent / "schemas" / "definitions"
+
+SHORTEST_KEY = 16
+"""Characters of a key that hides people: shorter ones are guessed."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]*")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
@@ -48,22 +56,74 @@ class SourceTopic:
     keyed_by: Literal["user"] | None = None
 
 
+Role = Literal["write", "read", "migrate"]
+
+
 @dataclass(frozen=True)
 class ClickHouse:
+    """url: `https://user@host:8443`; ca_file: of a server whose certificate no public authority signed.
+
+    user, read_user and migrate_user are who writes (the sink, erasures), who asks (explain, doctor, sql) and who makes
+    tables (migrate). Those that are empty are the writer, and the writer is else whom the url names. Their passwords are
+    JOURNEYS_CLICKHOUSE_PASSWORD, _READ_PASSWORD and _MIGRATE_PASSWORD.
+    """
+
     url: str = "http://127.0.0.1:8123"
     database: str = "journeys"
+    user: str = ""
+    read_user: str = ""
+    migrate_user: str = ""
+    ca_file: str = ""
     password: str | None = field(default=None, repr=False)
+    read_password: str | None = field(default=None, repr=False)
+    migrate_password: str | None = field(default=None, repr=False)
+
+    def login(self, role: Role) -> dict[str, str | None]:
+        """{user, password, ca_file} of a role, as `connect` takes them."""
+        users = {"write": self.user, "read": self.read_user, "migrate": self.migrate_user}
+        passwords = {"write": self.password, "read": self.read_password, "migrate": self.migrate_password}
+        own = role if users[role] else "write"
+        return {"user": users[own] or None, "password": passwords[own], "ca_file": self.ca_file or None}
 
 
 @dataclass(frozen=True)
 class KafkaSecurity:
-    """protocol: PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT. The password is JOURNEYS_KAFKA_PASSWORD."""
+    """protocol: PLAINTEXT, SSL, SASL_SSL or SASL_PLAINTEXT. The password is JOURNEYS_KAFKA_PASSWORD.
+
+    ca_file    signed the brokers' certificates, where no public authority did
+    cert_file  our own certificate, for brokers that ask for one (mTLS); key_file its key, without a passphrase
+    token_url  OAUTHBEARER: where a token is fetched (client credentials, RFC 6749 4.4) by client_id and
+               JOURNEYS_KAFKA_CLIENT_SECRET; without it the token is JOURNEYS_KAFKA_TOKEN, or what the file that
+               JOURNEYS_KAFKA_TOKEN_FILE names holds, read anew at each connection
+    """
 
     protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     username: str = ""
     ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    token_url: str = ""
+    client_id: str = ""
+    scope: str = ""
     password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    client_secret: str | None = field(default=None, repr=False)
+    token_file: str = ""
+
+
+@dataclass(frozen=True)
+class DeadLetterLimits:
+    """Beyond these a worker stops, because the cause is a deployment and not a record.
+
+    ratio   percent of the last `window` records of a source topic; 100 is no limit
+    window  records; fewer than these are not judged by their ratio
+    run     records of one partition one after the other; 0 is no limit
+    """
+
+    ratio: int = 50
+    window: int = 1_000
+    run: int = 200
 
 
 @dataclass(frozen=True)
@@ -103,6 +163,31 @@ class Board:
 
 
 @dataclass(frozen=True)
+class PrivacyFields:
+    """Fields of source records that are hidden as they are read: names with commas between them, as the source writes them.
+
+    hash  a keyed hash (HMAC-SHA-256 by JOURNEYS_PRIVACY_KEY) stands for each value: the same for the same value
+    drop  the field is left out
+    """
+
+    hash: str = ""
+    drop: str = ""
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def hashed(self) -> tuple[str, ...]:
+        return _names(self.hash)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return _names(self.drop)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
 class ClockChoice:
     """wall: `off` ends time at the last watermark; `on`; without it the definition decides.
 
@@ -132,6 +217,8 @@ class Settings:
     batch         most records of one partition taken at a time
     metrics_port  of the engine; 0 is none; the sink's is one higher
     log           console or json, level as in `logging`
+    dead_letters  how many of a source are too many
+    privacy       fields that are hidden before anything is decoded
     erasure_key   of the hash that stands for a person in the record of an erasure: JOURNEYS_ERASURE_KEY
     """
 
@@ -153,6 +240,8 @@ class Settings:
     clickhouse: ClickHouse = field(default_factory=ClickHouse)
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
     collect: Collect = field(default_factory=Collect)
+    dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)
+    privacy: PrivacyFields = field(default_factory=PrivacyFields)
     erasure_key: str | None = field(default=None, repr=False)
     board: Board = field(default_factory=Board)
 
@@ -213,6 +302,29 @@ def duration_ms(text: str) -> int | None:
     return int(match[1]) * _UNITS[match[2]] if match else None
 
 
+def _variable(name: str) -> str:
+    """The variable that overrides a setting; those of a source are overridden together, by JOURNEYS_SOURCES."""
+    return "JOURNEYS_SOURCES" if name.startswith("sources") else f"JOURNEYS_{name.replace('.', '_').upper()}"
+
+
+TABLES: dict[str, type[Any]] = {
+    "clock": ClockChoice,
+    "clickhouse": ClickHouse,
+    "kafka": KafkaSecurity,
+    "collect": Collect,
+    "dead_letters": DeadLetterLimits,
+    "privacy": PrivacyFields,
+    "board": Board,
+}
+"""Tables of the file, each with a class of its own. Besides them there is [[sources]]."""
+
+SECRET_FIELDS = {
+    name: {f.name: _variable(f"{name}.{f.name}") for f in fields(kind) if _variable(f"{name}.{f.name}") in SECRETS}
+    for name, kind in TABLES.items()
+}
+"""{table: {field: variable}} of what has no place in the file."""
+
+
 class _Reader:
     """Turns what TOML and the environment say into Settings."""
 
@@ -221,19 +333,16 @@ class _Reader:
 
     def settings(self, told: dict[str, Any]) -> Settings:
         self._no_strangers()
-        values = self._table(
-            Settings, told, "", without=("sources", "clock", "clickhouse", "kafka", "collect", "board", "erasure_key")
-        )
+        tables = tuple(TABLES)
+        values = self._table(Settings, told, "", without=("sources", "erasure_key", *tables))
         values["sources"] = self._sources(told.get("sources", []))
-        values["clock"] = ClockChoice(**self._table(ClockChoice, told.get("clock", {}), "clock."))
-        for name, kind, secret in (("clickhouse", ClickHouse, SECRETS[1]), ("kafka", KafkaSecurity, SECRETS[0])):
-            table = self._table(kind, told.get(name, {}), f"{name}.", without=("password",))
-            values[name] = kind(**table, password=self._secret(secret))
-        door = self._table(Collect, told.get("collect", {}), "collect.", without=("keys",))
-        values["collect"] = Collect(**door, keys=self._secret(SECRETS[2]))
-        values["erasure_key"] = self._secret(SECRETS[3])
-        board = self._table(Board, told.get("board", {}), "board.", without=("token",))
-        values["board"] = Board(**board, token=self._secret(SECRETS[4]))
+        for name, kind in TABLES.items():
+            secrets = SECRET_FIELDS.get(name, {})
+            table = self._table(kind, told.get(name, {}), f"{name}.", without=(*secrets, "token_file"))
+            values[name] = kind(**table, **{key: self._secret(variable) for key, variable in secrets.items()})
+        token_file = self._env.get("JOURNEYS_KAFKA_TOKEN_FILE", "")
+        values["kafka"] = replace(values["kafka"], token_file=token_file)
+        values["erasure_key"] = self._secret("JOURNEYS_ERASURE_KEY")
         found = Settings(**values)
         self._check(found)
         return found
@@ -248,14 +357,8 @@ class _Reader:
             *(f"{name}_FILE" for name in SECRETS),
         }
         known |= {f"JOURNEYS_{f.name.upper()}" for f in fields(Settings)}
-        for table, kind in (
-            ("CLOCK", ClockChoice),
-            ("CLICKHOUSE", ClickHouse),
-            ("KAFKA", KafkaSecurity),
-            ("COLLECT", Collect),
-            ("BOARD", Board),
-        ):
-            known |= {f"JOURNEYS_{table}_{f.name.upper()}" for f in fields(kind)}
+        for table, kind in TABLES.items():
+            known |= {_variable(f"{table}.{f.name}") for f in fields(kind)}
         for name in sorted(self._env):
             if name.startswith("JOURNEYS_") and name not in known:
                 raise SettingsError(f"variable {name}: there is no such setting{_near(name, known)}")
@@ -265,9 +368,9 @@ class _Reader:
             raise self._wrong(at.rstrip("."), f"is a table: write [{at.rstrip('.')}] and its settings below it")
         known = {f.name: f for f in fields(kind)}
         for name in told:
-            if name in ("password", "keys", "token"):
-                raise self._wrong(at + name, f"has no place in a file: set {' or '.join(SECRETS)}, or its _FILE")
-            if name not in known:
+            if name in without and _variable(at + name) in SECRETS:
+                raise self._wrong(at + name, f"has no place in a file: set {_variable(at + name)}, or its _FILE")
+            if name not in known or name == "token_file":
                 raise self._wrong(at + name, f"is no setting{_near(name, known)}")
         values = {}
         for name, setting in known.items():
@@ -325,6 +428,12 @@ class _Reader:
         for name in ("retention", "session"):
             if duration_ms(getattr(found, name)) is None:
                 raise self._wrong(name, f"is a duration such as 10s, 12h or 30d; not {getattr(found, name)!r}")
+        if found.dead_letters.ratio > 100 or found.dead_letters.window < 1:
+            raise self._wrong("dead_letters", "takes a ratio of 0 to 100 percent and a window of at least 1 record")
+        self._check_kafka(found.kafka)
+        if found.privacy.hash and len(found.privacy.key or "") < SHORTEST_KEY:
+            what = f"needs JOURNEYS_PRIVACY_KEY or its _FILE: {SHORTEST_KEY} characters or more, that never change"
+            raise self._wrong("privacy.hash", what)
         for name in ("partitions", "replication", "batch"):
             if getattr(found, name) < 1:
                 raise self._wrong(name, "is at least 1")
@@ -334,6 +443,20 @@ class _Reader:
         for name in names:
             if names.count(name) > 1:
                 raise self._wrong("sources", f"names the topic {name!r} twice")
+
+    def _check_kafka(self, kafka: KafkaSecurity) -> None:
+        if bool(kafka.cert_file) != bool(kafka.key_file):
+            raise self._wrong("kafka.cert_file", "and kafka.key_file go together: write both or none")
+        if not kafka.protocol.startswith("SASL"):
+            return
+        if kafka.mechanism != "OAUTHBEARER":
+            if not kafka.username or kafka.password is None:
+                what = f"with {kafka.mechanism} needs username, and JOURNEYS_KAFKA_PASSWORD or its _FILE"
+                raise self._wrong("kafka.protocol", what)
+        elif kafka.token_url and not (kafka.client_id and kafka.client_secret):
+            raise self._wrong("kafka.token_url", "needs client_id, and JOURNEYS_KAFKA_CLIENT_SECRET or its _FILE")
+        elif not kafka.token_url and not kafka.token:
+            raise self._wrong("kafka.mechanism", "OAUTHBEARER needs token_url, or JOURNEYS_KAFKA_TOKEN or its _FILE")
 
     def _wrong(self, name: str, what: str) -> SettingsError:
         line = self._lines.get(name)
@@ -349,11 +472,6 @@ def _listed(item: str) -> dict[str, str]:
     file = rest.removesuffix(":user")
     keyed = {"keyed_by": "user"} if file != rest else {}
     return {"topic": topic, "source": MAPPING + file, **keyed}
-
-
-def _variable(name: str) -> str:
-    """The variable that overrides a setting; those of a source are overridden together, by JOURNEYS_SOURCES."""
-    return "JOURNEYS_SOURCES" if name.startswith("sources") else f"JOURNEYS_{name.replace('.', '_').upper()}"
 
 
 def _near(name: str, known: Any) -> str:

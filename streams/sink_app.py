@@ -21,6 +21,7 @@ from streams.delivery.contracts import Drop, Record
 from streams.journey.users import Decoder
 from streams.lanes import wall_ms
 from streams.metrics import Metrics, Name
+from streams.privacy import privacy
 from streams.settings import Settings
 from streams.sink import Sink
 from streams.sink_assignment import Read
@@ -42,10 +43,11 @@ def sink_app(settings: Settings, definition: Definition) -> tuple[BatchApp, Sink
     stages = stage_rows(definition, wall_ms())
     sink = Sink(app, topics, reads, stages, partial(writer_of, settings), settings.prefix)
     app.owner = sink
+    hide = privacy(settings).batch
 
     async def store(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
-            sink.hand_over(batch)
+            sink.hand_over(hide(batch))
 
     names = sorted(sink.batched)
     app.agent(app.topic(*names, schema=Untouched(), key_type=bytes, value_type=bytes, allow_empty=True), name="store")(
@@ -77,7 +79,7 @@ def writer_of(settings: Settings) -> Writer:
     """Connects. Raises the sink's own errors."""
     where = settings.clickhouse
     try:
-        return ClickHouseWriter(connect(where.url, where.database, where.password))
+        return ClickHouseWriter(connect(where.url, where.database, **where.login("write")))
     except AddressError as problem:
         raise Refused(str(problem), "address") from None
     except Exception as error:

@@ -128,13 +128,18 @@ async def _make(settings: Settings, missing: list[TopicPlan]) -> list[str]:
 
 def check(planned: list[TopicPlan], there: Mapping[str, Topic]) -> None:
     """Raises TopicsError with all that does not fit."""
-    problems = [_missing(topic) for topic in planned if topic.name not in there]
+    if found := problems(planned, there):
+        raise TopicsError("\n".join(found))
+
+
+def problems(planned: list[TopicPlan], there: Mapping[str, Topic]) -> list[str]:
+    """All that does not fit, each with what to do."""
+    found = [_missing(topic) for topic in planned if topic.name not in there]
     for topic in planned:
         for other in topic.copartitioned:
             if topic.name in there and other in there and there[topic.name].partitions != there[other].partitions:
-                problems.append(_uneven(topic.name, other, there))
-    if problems:
-        raise TopicsError("\n".join(problems))
+                found.append(_uneven(topic.name, other, there))
+    return found
 
 
 def _missing(topic: TopicPlan) -> str:

@@ -29,6 +29,8 @@ from streams.journey.users import Decoder, UsersLogic
 from streams.settings import Settings
 from streams.topics import ACCOUNTS_CHANGELOG, EVENTS, MEMBERS, PUBLISHED, USERS_CHANGELOG
 
+Hide = Callable[[Batch], Batch]
+
 
 def graph_of(settings: Settings, definition: Definition) -> Graph:
     """The topics and tasks of a definition."""
@@ -70,6 +72,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         max_skew=definition.clock.max_skew,
         until=settings.clock.until_ms,
         partitioner=partitioner,
+        dead_letters=settings.dead_letters,
     )
 
 
@@ -78,23 +81,24 @@ def _clock(settings: Settings, definition: Definition) -> ClockSettings:
     return ClockSettings(wall=wall and settings.clock.until is None, live_within=definition.clock.live_within)
 
 
-def declare(app: BatchApp, graph: Graph, limit: int = 4_000) -> Engine:
-    """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`: see Engine."""
+def declare(app: BatchApp, graph: Graph, limit: int = 4_000, hide: Hide = lambda batch: batch) -> Engine:
+    """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`: see Engine; `hide`:
+    what may be seen of a batch."""
     engine = Engine(app, graph, limit)
     app.owner = engine
     if graph.routes:
-        app.agent(_topic(app, sorted(graph.routes)), name="decode")(_hand_over(engine))
+        app.agent(_topic(app, sorted(graph.routes)), name="decode")(_hand_over(engine, hide))
     for stage in graph.stages:
         changelog = _topic(app, [stage.changelog], acks=False, internal=True)
         app.Table(stage.table, key_type=bytes, value_type=bytes, changelog_topic=changelog)
-        app.agent(_topic(app, stage.inputs), name=stage.table)(_hand_over(engine))
+        app.agent(_topic(app, stage.inputs), name=stage.table)(_hand_over(engine, hide))
     return engine
 
 
-def _hand_over(engine: Engine) -> Callable[[AsyncIterable[Batch]], Coroutine[Any, Any, None]]:
+def _hand_over(engine: Engine, hide: Hide) -> Callable[[AsyncIterable[Batch]], Coroutine[Any, Any, None]]:
     async def hand_over(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
-            engine.hand_over(batch)
+            engine.hand_over(hide(batch))
 
     return hand_over
 

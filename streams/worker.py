@@ -1,7 +1,8 @@
 """Worker: an engine, a sink, or a command about their topics and tables, from settings to an exit code.
 
 Exit codes: 0 done or stopped by a signal, 1 something failed on the way, 2 settings or definition are wrong, 3 the
-topics or tables do not fit, 4 a server does not answer. Each other than 0 comes with a reason on stderr.
+topics or tables do not fit, 4 a server does not answer, 5 a source has too many dead letters. Each other than 0 comes
+with a reason on stderr.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from streams.app import engine_app
 from streams.batch.app import BatchApp
 from streams.batch.topic_ids import describe_topics
 from streams.connection import reach_kafka
+from streams.dead_limit import TooManyDead
 from streams.log import configure, say
 from streams.metrics import Metrics
 from streams.settings import Settings, SettingsError, load_settings
 from streams.topics import TopicPlan, TopicsError, apply, check, plan
 from streams.watch import watch
 
-OK, FAILED, WRONG_SETTINGS, WRONG_TOPICS, NO_ANSWER = 0, 1, 2, 3, 4
+OK, FAILED, WRONG_SETTINGS, WRONG_TOPICS, NO_ANSWER, TOO_MANY_DEAD = 0, 1, 2, 3, 4, 5
 
 STOP_S = 10.0
 """A worker that failed and has not ended after this is ended."""
@@ -157,6 +159,8 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     except BaseException as error:
         app.failure, code = app.failure or error, FAILED
     reason = app.failure or app.crash_reason or worker.crash_reason
+    if isinstance(reason, TooManyDead):
+        return _say(reason, TOO_MANY_DEAD)
     return code if reason is None else _say(f"{type(reason).__name__}: {reason}", FAILED)
 
 
@@ -202,7 +206,7 @@ def _show(planned: list[TopicPlan], partitions: dict[str, int], made: list[str])
 def _migrate(settings: Settings, quiet: bool) -> int:
     where = settings.clickhouse
     try:
-        client = connect(where.url, None, where.password)
+        client = connect(where.url, None, **where.login("migrate"))
     except AddressError:
         raise
     except Exception as error:

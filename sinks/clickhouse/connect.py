@@ -17,10 +17,17 @@ class AddressError(ValueError):
     """The address cannot be read; the message says what to write."""
 
 
-def connect(address: str, database: str | None = None, password: str | None = None) -> Client:
+def connect(
+    address: str,
+    database: str | None = None,
+    password: str | None = None,
+    user: str | None = None,
+    ca_file: str | None = None,
+) -> Client:
     """A client for `http://user@host:8123/database`, `https://...` or `chdb:///path/of/a/folder`.
 
-    `password` wins over the one in the address: keep it out of files and process lists. One client per thread: a client
+    `user` and `password` win over those in the address: keep it out of files and process lists. `ca_file` signed the
+    server's certificate where no public authority did. One client per thread: a client
     does one call at a time. The engine in this process takes one path only. Raises clickhouse-connect's errors where
     nobody answers (see retry.py), AddressError for an address it cannot read.
     """
@@ -35,8 +42,9 @@ def connect(address: str, database: str | None = None, password: str | None = No
         host=parts.hostname,
         port=parts.port or _PORTS[parts.scheme],
         secure=parts.scheme == "https",
-        username=unquote(parts.username) if parts.username else None,
-        password=password if password is not None else unquote(parts.password or ""),
+        username=user or (unquote(parts.username) if parts.username else None),
+        password=password if password is not None else unquote("" if user else parts.password or ""),
+        ca_cert=ca_file,
         database=database or parts.path.strip("/") or "__default__",
         autogenerate_session_id=False,
         send_receive_timeout=ANSWER_WITHIN,

@@ -86,28 +86,31 @@ class TopicsRequest(Request[MetadataRequest_v12]):  # type: ignore[misc]
 
     API_KEY = 3
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], rights: bool = False) -> None:
         self._names = list(names)
+        self._rights = rights
 
     def build(self, request_struct_class: type[MetadataRequest_v12]) -> MetadataRequest_v12:
-        return request_struct_class([(bytes(16), name, {}) for name in self._names], False, False, {})
+        return request_struct_class([(bytes(16), name, {}) for name in self._names], False, self._rights, {})
 
 
 class Topic:
-    """What the cluster says of a topic: `id` (text; empty where the broker is too old to have ids), `partitions`."""
+    """What the cluster says of a topic: `id` (text; empty where the broker is too old to have ids), `partitions`, and,
+    where that was asked for, `rights`: bit n is set where we may do Kafka's AclOperation n."""
 
-    __slots__ = ("id", "partitions")
+    __slots__ = ("id", "partitions", "rights")
 
-    def __init__(self, id: str, partitions: int) -> None:
+    def __init__(self, id: str, partitions: int, rights: int = -(2**31)) -> None:
         self.id = id
         self.partitions = partitions
+        self.rights = rights
 
 
-async def describe_topics(client: Any, names: Iterable[str]) -> dict[str, Topic]:
+async def describe_topics(client: Any, names: Iterable[str], rights: bool = False) -> dict[str, Topic]:
     """{name: Topic} of those that exist. `client`: a started AIOKafkaClient."""
-    response = await client.send(client.get_random_node(), TopicsRequest(names))
+    response = await client.send(client.get_random_node(), TopicsRequest(names, rights))
     found: dict[str, Topic] = {}
-    for error, name, topic_id, _, partitions, *_ in response.topics:
+    for error, name, topic_id, _, partitions, allowed, *_ in response.topics:
         if error == 0:
-            found[name] = Topic(str(uuid.UUID(bytes=topic_id)), len(partitions))
+            found[name] = Topic(str(uuid.UUID(bytes=topic_id)), len(partitions), allowed)
     return found

@@ -59,7 +59,7 @@ def erase(wish: Wish, settings: Path | None, console: Console, json: Path | None
     try:
         where = load_settings(settings)
         _check(wish, where)
-        client = connect(where.clickhouse.url, where.clickhouse.database, where.clickhouse.password)
+        client = connect(where.clickhouse.url, where.clickhouse.database, **where.clickhouse.login("write"))
     except (SettingsError, AddressError) as problem:
         return _say(console, str(problem), WRONG)
     except Exception as error:

@@ -277,7 +277,7 @@ def _clickhouse(settings: Path | None) -> Iterator[tuple[Any, Path, str]]:
     try:
         known = load_settings(settings)
         where = known.clickhouse
-        client = connect(where.url, where.database, where.password)
+        client = connect(where.url, where.database, **where.login("read"))
     except (AddressError, SettingsError) as problem:
         raise Unreachable(str(problem)) from None
     except Exception as error:

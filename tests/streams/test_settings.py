@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from streams.settings import SettingsError, SourceTopic, load_settings
+from streams.settings import SECRETS, SettingsError, SourceTopic, load_settings
 
 GOOD = """
 bootstrap = "kafka:9092"
@@ -93,6 +94,22 @@ def test_passwords_come_from_variables_or_files_and_are_never_shown(tmp_path: Pa
     assert "from-" not in repr(found)
 
 
+def test_no_secret_of_any_kind_is_shown(tmp_path: Path) -> None:
+    env = {name: f"hidden-{n}" for n, name in enumerate(SECRETS)}
+    found = load_settings(None, env)
+    assert "hidden-" not in repr(found)
+    assert str(asdict(found)).count("hidden-") == len(SECRETS), "each is read"
+
+
+def test_each_role_has_its_user_of_clickhouse_and_an_empty_one_is_the_writer(tmp_path: Path) -> None:
+    env = {"JOURNEYS_CLICKHOUSE_PASSWORD": "w", "JOURNEYS_CLICKHOUSE_READ_PASSWORD": "r"}
+    where = load_settings(written(tmp_path, '[clickhouse]\nuser = "writer"\nread_user = "reader"'), env).clickhouse
+    assert where.login("write") == {"user": "writer", "password": "w", "ca_file": None}
+    assert where.login("read") == {"user": "reader", "password": "r", "ca_file": None}
+    assert where.login("migrate") == where.login("write")
+    assert load_settings(None, {}).clickhouse.login("read") == {"user": None, "password": None, "ca_file": None}
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -112,6 +129,23 @@ def test_passwords_come_from_variables_or_files_and_are_never_shown(tmp_path: Pa
         ('prefix = "a b"', ":1: prefix takes letters"),
         ('session = "ten"', ":1: session is a duration such as 10s"),
         ("prefix = \nx = 1", "line 1"),
+        ("[dead_letters]\nratio = 101", ":1: dead_letters takes a ratio of 0 to 100"),
+        (
+            '[kafka]\nprotocol = "SASL_SSL"\nusername = "me"',
+            ":2: kafka.protocol with SCRAM-SHA-512 needs username, and JOURNEYS_KAFKA_PASSWORD",
+        ),
+        (
+            '[kafka]\nprotocol = "SASL_SSL"\nmechanism = "OAUTHBEARER"',
+            ":3: kafka.mechanism OAUTHBEARER needs token_url",
+        ),
+        (
+            '[kafka]\nprotocol = "SASL_SSL"\nmechanism = "OAUTHBEARER"\ntoken_url = "https://x"',
+            ":4: kafka.token_url needs client_id",
+        ),
+        ('[kafka]\ncert_file = "x"', ":2: kafka.cert_file and kafka.key_file go together"),
+        ('[kafka]\ntoken = "x"', ":2: kafka.token has no place in a file: set JOURNEYS_KAFKA_TOKEN, or its _FILE"),
+        ('[kafka]\ntoken_file = "x"', ":2: kafka.token_file is no setting"),
+        ('[clickhouse]\nread_password = "x"', ":2: clickhouse.read_password has no place in a file"),
     ],
 )
 def test_a_wrong_setting_says_where_it_is_and_what_to_write(tmp_path: Path, text: str, says: str) -> None:

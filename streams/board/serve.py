@@ -47,7 +47,7 @@ async def serve(settings: Settings, subject: Subject, host: str, port: int) -> i
     token = settings.board.token or secrets.token_urlsafe(18)
     told, stopped = settings.clickhouse, asyncio.Event()
     access = Access(token, settings.board.proxy_header, tuple(settings.board.proxies.split()))
-    board = Board(Store(partial(connect, told.url, told.database, told.password)), subject, access)
+    board = Board(Store(partial(connect, told.url, told.database, **told.login("read"))), subject, access)
     runner = web.AppRunner(board.app(), access_log=None, shutdown_timeout=STOP_S)
     await runner.setup()
     try:

@@ -112,7 +112,7 @@ def plain(value: Any) -> str:
 def _server(settings: Path | None) -> Client:
     try:
         where = load_settings(settings).clickhouse
-        return connect(where.url, where.database, where.password)
+        return connect(where.url, where.database, **where.login("read"))
     except (SettingsError, AddressError) as problem:
         raise Unanswered(str(problem)) from None
     except Exception as error:

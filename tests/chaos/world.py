@@ -39,8 +39,11 @@ SLOW = float(os.environ.get("CHAOS_SLOW", "1"))
 PATIENCE_S = 60.0 * SLOW
 """Within this everything has arrived after the healing, or it is lost."""
 
-ENV = {"JOURNEYS_SESSION": "6s", "JOURNEYS_BATCH": "200", "PYTHONUNBUFFERED": "1"}
-"""The shortest session that a broker takes by default, and batches so small that a history is many of them."""
+ENV = {
+    "JOURNEYS_SESSION": "6s", "JOURNEYS_BATCH": "200", "PYTHONUNBUFFERED": "1", "JOURNEYS_DEAD_LETTERS_RUN": "0",
+    "JOURNEYS_DEAD_LETTERS_RATIO": "100",
+}  # fmt: skip
+"""The shortest session that a broker takes by default, batches so small that a history is many of them, and no end by poison."""
 
 _numbers = itertools.count()
 

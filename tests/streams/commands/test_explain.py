@@ -341,7 +341,7 @@ def test_from_clickhouse_the_same_is_told_as_from_the_folder(
     (tmp_path / "tiny.yaml").write_text(tiny.TEXT)
     settings = tmp_path / "settings.toml"
     settings.write_text(f'definition = "{tmp_path}/tiny.yaml"\n')
-    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where, **who: client)
     monkeypatch.setattr(client, "close", lambda: None)
     for entity, at in (("ada", "2024-01-20T00:00:00Z"), ("acme", "2024-01-20T00:00:00Z"), ("bob", None)):
         out = io.StringIO()
@@ -363,7 +363,7 @@ def asked(
     (home / "d.yaml").write_text(definition.text)
     settings = home / "settings.toml"
     settings.write_text(f'definition = "{home}/d.yaml"\n')
-    patched.setattr("sinks.clickhouse.connect.connect", lambda *where: client)
+    patched.setattr("sinks.clickhouse.connect.connect", lambda *where, **who: client)
     patched.setattr(client, "close", lambda: None)
     end = max(parse_time(orjson.loads(line)["at"]) or 0 for line in records)
     replay_to(tiny.write(home / "in.jsonl", records), "canonical", definition, home / "out")

@@ -40,7 +40,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
     others = {source.topic: source.source for source in settings.sources if source.keyed_by is None}
     members = frozenset({MEMBERS}) if definition.account is not None else frozenset[str]()
     users = Stage(
-        UsersLogic(definition, by_user, partial(partitioner.of, p + EVENTS)),
+        UsersLogic(definition, by_user, partial(partitioner.of, p + EVENTS), followed=bool(members)),
         "users",
         p + USERS_CHANGELOG,
         (p + EVENTS, *by_user),

@@ -43,7 +43,7 @@ class Journeys:
         self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
         self._transitions, self._state = f"transitions.{kind}", f"state.{kind}"
-        self._alone = definition.account is None  # so nobody follows accounts, whatever users tell them
+        self._followed = True  # somebody reads what is told to accounts
         about = orjson.dumps({"definition": definition.name, "version": definition.version})
         self._head, self._about = b'{"kind":"%b","entity":' % kind.encode(), b'",' + about[1:-1] + b","
 
@@ -130,7 +130,7 @@ class Journeys:
         """An entity that an earlier definition kept; what it had still to say comes first."""
         taken = former.take_over(key.decode(), payload, boundary, beside)
         changes = former.stamped(taken, now) + stamped(taken.changes, taken.entity.seqs, self._machines, now)
-        outputs = [self._output(taken.entity, change) for change in changes]
+        outputs = self._published(taken.entity, changes)
         outputs += [self._snapshot(taken.entity, at, body) for at, body in taken.before.days]
         taken.before.changes[:] = changes
         standing = self._standing(taken.entity, taken.before)
@@ -145,14 +145,16 @@ class Journeys:
 
     def outputs(self, e: Entity, tally: Tally, now: int) -> list[Output]:
         """The records that a tally publishes, in order: changes, the mornings, then where the entity stands."""
-        found = [self._output(e, change) for change in stamped(tally.changes, e.seqs, self._machines, now)]
-        if self._alone:
-            found = [output for output in found if output.topic != "members"]
+        found = self._published(e, stamped(tally.changes, e.seqs, self._machines, now))
         found += [self._snapshot(e, at, body) for at, body in tally.days]
         last = self._standing(e, tally)
         if last is not None:
             found.append(last)
         return found
+
+    def _published(self, e: Entity, changes: list[Change]) -> list[Output]:
+        found = [self._output(e, change) for change in changes]
+        return found if self._followed else [output for output in found if output.topic != "members"]
 
     def _output(self, e: Entity, change: Change) -> Output:
         record = change.record

@@ -103,14 +103,17 @@ class UsersLogic(Journeys):
     """Users of one definition. `sources`: {topic keyed by user id: its source}, decoded here without a hop.
 
     `home` says which partition a key belongs to, to notice a producer that hashes keys otherwise than Kafka's own.
+    `followed`: whether there is a topic for what users tell their accounts.
     """
 
     name = "users"
 
     def __init__(
-        self, definition: Definition, sources: dict[str, str] | None = None, home: Callable[[bytes], int] | None = None
-    ) -> None:
+        self, definition: Definition, sources: dict[str, str] | None = None,
+        home: Callable[[bytes], int] | None = None, followed: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(definition, "user")
+        self._followed = followed
         self._decoders = {topic: Decoder(definition, source) for topic, source in (sources or {}).items()}
         self._events = Decoder(definition, "canonical")
         self._router = self._events.router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -330,19 +330,25 @@ def test_clickhouse_has_the_events_of_users_and_of_accounts_with_their_members(c
     assert journey.newest_event(client) == found[3].at
 
 
+def on_record(client: Client, text: str, records: Iterable[bytes], home: Path, patched: pytest.MonkeyPatch) -> Path:
+    """Settings of this definition, over a ClickHouse with the events of these records."""
+    for line in records:
+        for event in canonical.decode(line):
+            assert isinstance(event, Event)
+            ClickHouseWriter(client).write("events", [event_row(event).values])
+    (home / "d.yaml").write_text(text)
+    settings = home / "settings.toml"
+    settings.write_text(f'definition = "{home}/d.yaml"\n')
+    patched.setattr("sinks.clickhouse.connect.connect", lambda *where, **how: client)
+    patched.setattr(client, "close", lambda: None)
+    return settings
+
+
 def test_from_clickhouse_the_same_is_told_as_from_the_folder(
     folder: Path, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the settings, as the command does it: the story, and what would be next, from the events on record."""
-    for line in tiny.lines(tiny.ada()):
-        for event in canonical.decode(line):
-            assert isinstance(event, Event)
-            ClickHouseWriter(client).write("events", [event_row(event).values])
-    (tmp_path / "tiny.yaml").write_text(tiny.TEXT)
-    settings = tmp_path / "settings.toml"
-    settings.write_text(f'definition = "{tmp_path}/tiny.yaml"\n')
-    monkeypatch.setattr("sinks.clickhouse.connect.connect", lambda *where, **how: client)
-    monkeypatch.setattr(client, "close", lambda: None)
+    settings = on_record(client, tiny.TEXT, tiny.lines(tiny.ada()), tmp_path, monkeypatch)
     for entity, at in (("ada", "2024-01-20T00:00:00Z"), ("acme", "2024-01-20T00:00:00Z"), ("bob", None)):
         out = io.StringIO()
         assert explain_entity(entity, settings, None, Console(file=out, width=200), parse_time(at) if at else None) == 0
@@ -356,15 +362,7 @@ def asked(
     """What is told of an entity from ClickHouse, and from a folder, line by line."""
     home.mkdir(exist_ok=True)
     stored(client, definition, records)
-    for line in records:
-        for event in canonical.decode(line):
-            assert isinstance(event, Event)
-            ClickHouseWriter(client).write("events", [event_row(event).values])
-    (home / "d.yaml").write_text(definition.text)
-    settings = home / "settings.toml"
-    settings.write_text(f'definition = "{home}/d.yaml"\n')
-    patched.setattr("sinks.clickhouse.connect.connect", lambda *where, **how: client)
-    patched.setattr(client, "close", lambda: None)
+    settings = on_record(client, definition.text, records, home, patched)
     end = max(parse_time(orjson.loads(line)["at"]) or 0 for line in records)
     replay_to(tiny.write(home / "in.jsonl", records), "canonical", definition, home / "out")
     outs = []

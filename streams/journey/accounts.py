@@ -187,6 +187,7 @@ def _right(found: Any) -> bool:
         type(get("account")) is str and type(get("at")) is int and type(get("fact")) is str and type(get("user")) is str
         and type(get("stage")) is str and type(reached) is list and all(type(state) is str for state in reached)
         and type(level) is str and level in LEVELS and type(get("admin")) is bool and type(get("valid")) is bool
+        and type(get("champion")) is bool
         and (day is None or type(day) is int) and (event is None or type(event) is str)
         and (risk is None or type(risk) is str)
     )  # fmt: skip

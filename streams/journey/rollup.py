@@ -46,9 +46,6 @@ class Member:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Member) and self.row() == other.row()
 
-    def __hash__(self) -> int:
-        return hash((self.day, self.stage, self.level, self.life))
-
     def living(self, life: int) -> Member:
         """The same, of this life of the account."""
         return Member(self.day, self.stage, self.reached, self.risk, self.level, self.admin, life)

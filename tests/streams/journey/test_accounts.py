@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,30 @@ def test_a_fact_taken_back_too_late_is_counted() -> None:
     acme.take(gone, until=ms(3))
     assert acme.logic.counts["late", "retraction"] == 1
     assert acme.members(ms(3)) == 1
+
+
+ODD: list[Any] = [None, True, 1, -1, 1.5, "", "x", "user", [], ["x"], [1], [None], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("field", orjson.loads(told().to_json()))
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_facts_are_read_exactly_where_their_record_says_they_can_be(field: str, value: Any) -> None:
+    """The quick look of the account at a fact takes nothing that the record's own reader refuses, and nothing else out of it."""
+    said = orjson.dumps({**orjson.loads(told().to_json()), field: value})
+    found = read(AccountsLogic(DEFINITION), said)
+    if isinstance(found, Dead):
+        assert found.reason == "wrong_type"
+        with pytest.raises(ValueError, match=f"^{re.escape(found.detail)}$"):
+            MemberFacts.from_json(said)
+        return
+    facts = MemberFacts.from_json(said)
+    assert (type(found), found.key, found.at) == (Ok, facts.account.encode(), facts.at)
+    if facts.valid:
+        fact = found.input
+        assert (fact.id, fact.user, fact.event) == (facts.fact, facts.user, facts.event)
+        assert fact.member.row()[:6] == [
+            facts.active_day, facts.stage, facts.reached, facts.risk, facts.level, facts.admin
+        ]  # fmt: skip
 
 
 def test_members_stand_beside_the_account_once_they_have_settled() -> None:

@@ -25,6 +25,8 @@ MUTATIONS = [
     Mutation("one rule an input", "fold", "                    break\n", "                    return\n"),
     Mutation("any event is activity", "fold", "if active and hit.at >= s.last:", "if hit.at >= s.last:"),
     Mutation("signals are not looked at", "fold", "if m == 1 and self.signals", "if m == 9 and self.signals"),
+    Mutation("a machine is not asked again when time may move it", "fold", "                s.dues[m] = -1\n", ""),
+    Mutation("closed inputs are forgotten", "timeline", "if e.closed:  # what came", "if False:  # what came"),
     Mutation("duplicates count", "timeline", "if known.id == item.id:", "if False:"),
     Mutation("late inputs are appended", "timeline", "or self._disturbs(e, order)", "or False"),
     Mutation("there is no grace period", "timeline", "_settle(e, until - self.grace, tally)", "_settle(e, until, tally)"),

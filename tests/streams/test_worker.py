@@ -75,11 +75,13 @@ def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path:
         port = free.getsockname()[1]
     path = settings(tmp_path, kafka, f"w{os.getpid()}b.", f'metrics_port = {port}\nlog = "json"\npartitions = 2')
     assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
-    log = tmp_path / "log"
+    log, here = tmp_path / "log", tmp_path / "here"
+    here.mkdir()
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)], cwd=ROOT, stderr=file, stdout=file
-        )
+            [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)],
+            cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=file, stdout=file,
+        )  # fmt: skip
     try:
         wait_for(lambda: "partitions_taken" in log.read_text(), 30, log.read_text)
         told = [json.loads(line) for line in log.read_text().splitlines()]
@@ -95,13 +97,14 @@ def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path:
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
     assert code == 0, log.read_text()[-3000:]
+    assert list(here.iterdir()) == [], "a worker writes no file: an image's root is read-only"
 
 
 def test_faust_itself_can_start_the_engine(kafka: str, tmp_path: Path) -> None:
     path = settings(tmp_path, kafka, f"w{os.getpid()}c.", "partitions = 2")
     assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "faust", "-A", "streams.app", "--datadir", str(tmp_path), "worker", "-l", "info"]
+    command = [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "JOURNEYS_SETTINGS": str(path)}, stdout=file, stderr=file

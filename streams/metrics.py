@@ -114,7 +114,7 @@ OF_TASK: dict[str, Name] = {
 OUTCOMES = frozenset({"read", "ok", "duplicate", "repeated", "heartbeat", "clock"})
 
 
-PLAIN = [("Content-Type", "text/plain; charset=utf-8")]
+PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 
 
 class Metrics:
@@ -141,12 +141,12 @@ class Metrics:
             ask = asked.get(environ["PATH_INFO"])
             if ask is not None:
                 why = ask()
-                start("503 Service Unavailable" if why else "200 OK", PLAIN)
+                start("503 Service Unavailable" if why else "200 OK", [PLAIN])
                 return [f"{why or 'ok'}\n".encode()]
             try:
                 found: Iterable[bytes] = figures(environ, start)
             except Exception:  # it reads a version that is no number as text, and compares it with numbers
-                start("400 Bad Request", PLAIN)
+                start("400 Bad Request", [PLAIN])
                 return [b"no figures are told in the form that is asked for\n"]
             return found
 

@@ -159,6 +159,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def committed(self) -> dict[TP, int | None]:
         """Committed offset of every assigned partition; leaves positions where the commits are."""
+        if not self.assignment():
+            return {}  # more members than partitions: aiokafka takes that for a mistake
         found = await self._thread.seek_to_committed()
         return {ensure_TP(tp): offset for tp, offset in found.items()}
 

@@ -30,7 +30,7 @@ OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
     driver.Producer: ("_settings_extra", "create_topic"),
     Recovery: ("need_recovery", "_seek_offsets", "on_recovery_completed", "_resume_streams"),
     TableManager: ("recovery",),
-    App: ("_new_transport", "_new_producer_transport", "on_stop"),
+    App: ("_new_transport", "_new_producer_transport", "_create_directories", "on_stop"),
 }  # fmt: skip
 """Class -> methods that a subclass of ours replaces."""
 
@@ -58,6 +58,7 @@ SOURCES = {
     "AIOKafkaConsumerThread.seek_to_committed": "775ab0adc4b0",
     "AIOKafkaConsumerThread.verify_event_path": "b983e7735f64",
     "AIOKafkaProducer.send_batch": "bf42b0f0c5c0",
+    "App._create_directories": "a9f571c3b04a",
     "App._new_producer_transport": "eb3b4aa6a896",
     "App._new_transport": "42db531312dd",
     "App._on_partitions_assigned": "de932b7927db",

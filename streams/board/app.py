@@ -89,10 +89,10 @@ class Board:
 
     async def warnings(self, now: int) -> list[str]:
         """What every visitor should hear; looked for once a minute, for it changes by the day."""
-        from streams.board.pages.operations import warnings
+        from streams.board.pages.operations import matches, warnings
 
         if time.monotonic() - self._warned_at > WARN_S:
-            self._warned = warnings(self, await self.store.ask(operations.kinds_of_events, now))
+            self._warned = warnings(await matches(self, now), await self.store.ask(operations.pulse))
             self._warned_at = time.monotonic()
         return self._warned
 

@@ -214,6 +214,7 @@ def asked(client: Client) -> list[Asked]:
     for query in (operations.definitions, operations.held, operations.stock):
         add("operations", query)
     add("operations", operations.kinds_of_events, now)
+    add("operations", operations.matches, now, subject.looking_inside())
     return found
 
 

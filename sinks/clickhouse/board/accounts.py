@@ -7,8 +7,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.clickhouse.board.people import LevelRules, Seen
+from sinks.clickhouse.board.people import LevelRules
 from sinks.clickhouse.board.scope import ACCOUNTS, NOW, Scope
+from sinks.clickhouse.board.seen import Seen
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]

@@ -150,7 +150,19 @@ def environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("money", "number", "share", "day", "clock", "duration", "ago", "words", "value", "because"):
+    for name in (
+        "money",
+        "number",
+        "share",
+        "day",
+        "told_day",
+        "clock",
+        "duration",
+        "ago",
+        "words",
+        "value",
+        "because",
+    ):
         found.filters[name] = getattr(show, name)
     found.filters["lines"] = lambda rows: [charts.Line(*row) for row in rows]
     found.filters["month_names"] = lambda months: [f"{month:%b %y}" for month in months]

@@ -37,6 +37,14 @@ def day(moment: date | datetime | None) -> str:
     return NOTHING if moment is None else f"{moment.day} {moment:%b %Y}"
 
 
+def told_day(text: Any) -> str:
+    """A time as a source wrote it, as `day` writes it; what is none as it stands."""
+    try:
+        return day(datetime.fromisoformat(str(text)))
+    except ValueError:
+        return str(text)
+
+
 def clock(moment: datetime | None) -> str:
     """`5 Feb 2024 14:03`."""
     return NOTHING if moment is None else f"{day(moment)} {moment:%H:%M}"

@@ -32,7 +32,7 @@ async def page(board: Board, _at: Address, _match: dict[str, str]) -> Page:
         "Operations",
         "operations.html",
         {
-            "now": moment(now), "pulse": pulse, "latency": latency, "throughput": throughput, "letters": letters,
+            "now": moment(now), "pulse": pulse, "latency": latency, "throughput": every_minute(throughput), "letters": letters,
             "definitions": definitions, "held": held, "stock": stock, "warnings": warnings(selections, pulse),
             "selections": selections, "wrong": differs(board, definitions),
         },
@@ -66,6 +66,15 @@ def warnings(selections: Sequence[Matched], pulse: dict[str, Any]) -> list[str]:
         for one in selections
         if one.silent
     ]
+
+
+def every_minute(rows: Sequence[dict[str, Any]], minutes: int = 60) -> list[dict[str, Any]]:
+    """The hour up to the newest minute, with those in which nothing was stored."""
+    if not rows:
+        return []
+    events, last = {row["minute"]: row["events"] for row in rows}, rows[-1]["minute"]
+    hour = (last - timedelta(minutes=n) for n in reversed(range(minutes)))
+    return [{"minute": minute, "events": events.get(minute, 0)} for minute in hour]
 
 
 def differs(board: Board, definitions: list[dict[str, Any]]) -> bool:

@@ -161,6 +161,7 @@ def environment() -> Environment:
         "ago",
         "words",
         "value",
+        "clears",
         "because",
     ):
         found.filters[name] = getattr(show, name)

@@ -23,9 +23,9 @@ from streams.delivery.task import Task
 SLICE_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
 
-BEHIND_S = 0.040
-"""... but a partition that is behind takes four times as long a slice: each slice costs a dozen sends, whatever is in it,
-and nobody waits for its first record any more."""
+BEHIND_S = 0.100
+"""... but a partition that is behind takes ten times as long a slice: each slice costs a dozen sends and a record of each
+entity that it touches, whatever is in it, and nobody waits for its first record any more."""
 
 SLICE_RECORDS = 4_000
 """... and this many records, where they are cheap: what a slice publishes should not wait for more."""

@@ -15,7 +15,7 @@ from schemas.definition.parse import load
 from streams.board import show
 from streams.journey.levels import Matcher
 from tests.streams.board.conftest import SAAS, Visit
-from tests.streams.board.test_figures import number, one
+from tests.streams.board.test_figures import OWNED, number, one
 from tests.streams.board.test_journeys import INSIDE, later, paths
 from tests.streams.board.test_tasks import column, rows_of
 
@@ -124,12 +124,22 @@ def test_an_accounts_people_and_what_is_counted_of_them(
         assert last == (show.ago(last_acts[member], now) if member in last_acts else "never")
 
 
-@pytest.mark.parametrize("kind", ["user", "account"])
-def test_cohorts_growth_and_stay(visit: Visit, company: Client, now: datetime, kind: str) -> None:
-    page = visit.go(f"/journeys?kind={kind}")
+@pytest.mark.parametrize(("kind", "owner"), [("user", ""), ("account", ""), ("user", "Ines Okafor")])
+def test_cohorts_growth_and_stay(visit: Visit, company: Client, now: datetime, kind: str, owner: str) -> None:
+    page = visit.go(f"/journeys?kind={kind}{f'&owner={owner}' if owner else ''}")
+    whose = f"{'entity' if kind == 'account' else 'account'} IN {OWNED}" if owner else "true"
+    chosen = {
+        entity
+        for (entity,) in company.query(
+            f"SELECT DISTINCT entity FROM transitions WHERE kind = {{kind:String}} AND {whose}",
+            parameters={"kind": kind},
+        ).result_rows
+    }
     started: dict[date, list[tuple[datetime, list[Any]]]] = defaultdict(list)
     moved: dict[str, Counter[str]] = defaultdict(Counter)
-    for steps in paths(company, kind).values():
+    for entity, steps in paths(company, kind).items():
+        if entity not in chosen:
+            continue
         inside, ever = False, False
         for at, there in steps:
             if there and not ever:
@@ -153,7 +163,7 @@ def test_cohorts_growth_and_stay(visit: Visit, company: Client, now: datetime, k
     stays = defaultdict(list)
     for state, dwell in company.query(
         "SELECT from_state, dwell_s FROM transitions FINAL WHERE valid AND machine = 'stage' AND isNotNull(dwell_s)"
-        " AND kind = {kind:String} ORDER BY dwell_s",
+        f" AND kind = {{kind:String}} AND {whose} ORDER BY dwell_s",
         parameters={"kind": kind},
     ).result_rows:
         stays[state].append(dwell)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -64,7 +66,7 @@ class Access:
         elif request.path.startswith(OPEN) or self.lets_in(request):
             answer = await self._answered(request, handler)
         elif request.headers.get("Accept", "").startswith("text/html"):
-            answer = web.HTTPSeeOther(f"/sign-in?{'wrong=1' if given else ''}".rstrip("?"))
+            answer = web.HTTPSeeOther(door(str(request.rel_url.without_query_params("token")), bool(given)))
         else:
             answer = web.Response(status=401, text="sign in with the board's token, as a cookie or a bearer\n")
         if not answer.prepared:
@@ -84,6 +86,17 @@ class Access:
             COOKIE, self.cookie, max_age=30 * 86_400, httponly=True, samesite="Lax", secure=request.secure, path="/"
         )
         return answer
+
+
+def door(to: str, wrong: bool = False) -> str:
+    """The address of the form, which leads back to where somebody wanted to go."""
+    query = {**({"wrong": "1"} if wrong else {}), **({"to": to} if to != "/" else {})}
+    return f"/sign-in?{urlencode(query)}".rstrip("?")
+
+
+def here(to: object) -> str:
+    """An address of this board; the overview in the place of one that leads elsewhere."""
+    return to if isinstance(to, str) and re.fullmatch(r"/(?![/\\])[^\\\x00-\x1f]*", to) else "/"
 
 
 def same(one: str, other: str) -> bool:

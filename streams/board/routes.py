@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 
 from aiohttp import web
 
-from streams.board.access import COOKIE, HEADERS, Handler
+from streams.board.access import COOKIE, HEADERS, Handler, door, here
 from streams.board.address import Address
 from streams.board.app import HERE, Board, Missing, Page, html
 from streams.board.pages import account, accounts, find, journeys, operations, overview, user
@@ -65,7 +65,7 @@ def _live(board: Board) -> Handler:
 
 def _form(board: Board) -> Handler:
     async def form(request: web.Request) -> web.StreamResponse:
-        page = Page("Sign in", "sign_in.html", {"wrong": "wrong" in request.query})
+        page = Page("Sign in", "sign_in.html", {"wrong": "wrong" in request.query, "to": here(request.query.get("to"))})
         return html(board.render(Address.of("/sign-in", {}), page))
 
     return form
@@ -73,11 +73,12 @@ def _form(board: Board) -> Handler:
 
 def _sign_in(board: Board) -> Handler:
     async def sign_in(request: web.Request) -> web.StreamResponse:
-        given = (await request.post()).get("token", "")
+        told = await request.post()
+        given, to = told.get("token", ""), here(told.get("to"))
         if isinstance(given, str) and board.access.knows(given.strip()):
-            return board.access.signed_in(request, "/")
+            return board.access.signed_in(request, to)
         await asyncio.sleep(SLOW_S)
-        return web.Response(status=303, headers={"Location": "/sign-in?wrong=1"})
+        return web.Response(status=303, headers={"Location": door(to, wrong=True)})
 
     return sign_in
 

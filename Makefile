@@ -47,7 +47,7 @@ docs: setup  ## build the documentation into build/site, and make its generated 
 	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
 
-first-transition: $(STAMP)  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
+first-transition: $(STAMP)  ## from nothing to the first live transition on the board, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
 
 bench: setup  ## ours against idiomatic Faust, then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")

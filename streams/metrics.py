@@ -36,6 +36,7 @@ Name = Literal[
     "journeys_armed_timers",
     "journeys_entities",
     "journeys_slice_records",
+    "journeys_longest_slice_seconds",
     "journeys_waiting_batches",
     "journeys_recovery_seconds",
     "journeys_recovery_records",
@@ -83,6 +84,8 @@ ABOUT: dict[Name, About] = {
     "journeys_armed_timers": About("Entities that wait for a moment", ("task", "partition")),
     "journeys_entities": About("Users and accounts kept", ("task", "partition")),
     "journeys_slice_records": About("Records computed in one go, by its measured cost", ("task", "partition")),
+    # While one lane computes, all others of the worker wait.
+    "journeys_longest_slice_seconds": About("Longest computing in one go, of the last minute", ("task", "partition")),
     "journeys_waiting_batches": About("Fetched batches that wait for their lane", ("task", "partition")),
     "journeys_recovery_seconds": About("How long the last taking over of partitions took"),
     "journeys_recovery_records": About("Changelog records that it read"),

@@ -179,7 +179,7 @@ async def ask(port: int, request: Request) -> Answer:
     return Answer(int(status), head)
 
 
-SAID_ALOUD = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
+SAID_ALOUD = (HttpProcessingError, RequestPayloadError, ConnectionError)
 """What aiohttp writes to its log of requests that are none, of bodies that nobody reads, and of senders who went."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -153,3 +155,20 @@ def test_what_was_written_is_read_back_as_it_was(client: Client) -> None:
     assert found is not None
     assert (found["to_state"], found["valid"], found["evidence"]) == ("awareness", True, ["e1"])
     assert queries.transition(client, "0" * 32) is None
+
+
+@pytest.mark.parametrize("where", ["client", "remote"])
+def test_what_was_written_is_let_go_without_a_look_of_the_garbage_collector(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    into = ClickHouseWriter(request.getfixturevalue(where))
+    row = next(row for row in samples() if row.table == "transitions")
+    entity = TABLES["transitions"].names.index("entity")
+    gc.disable()
+    try:
+        values = [(*row.values[:entity], "who this is about".upper(), *row.values[entity + 1 :]) for _ in range(3)]
+        held = [sys.getrefcount(value[entity]) for value in values]
+        into.write("transitions", values)
+        assert [sys.getrefcount(value[entity]) for value in values] == held
+    finally:
+        gc.enable()

@@ -43,10 +43,12 @@ async def silent_beside_stopped(world: World, luck: Random) -> None:
     second.start()
     await asyncio.gather(first.taken(2), second.taken())
     busy, silent = [f"u{n}" for n in range(12)], [f"s{n}" for n in range(12)]
-    stopped, began, number = False, time.monotonic(), 0
+    stopped, began, number, stood = False, time.monotonic(), 0, 0.0
     async with world.feeder() as feeder:
+        last = began
         while time.monotonic() - began < 16:
             seconds = time.monotonic() - began
+            last, stood = began + seconds, max(stood, began + seconds - last)
             if seconds > 3 and not stopped:
                 stopped = True
                 first.signal(STOP)
@@ -59,6 +61,8 @@ async def silent_beside_stopped(world: World, luck: Random) -> None:
             await asyncio.sleep(0.4)
         records = [orjson.loads(record.value) for record in await world.read("transitions.user")]
     quiet = {told["entity"] for told in records if told["to"] == "quiet"}
+    if stood > 2:
+        raise NoFault(f"the feed itself stood still for {stood:.1f} s")
     assert not quiet & set(busy), f"called silent, and are not: {sorted(quiet & set(busy))}"
     if not stopped or quiet != set(silent):
         raise NoFault(f"of {len(silent)} silent users {len(quiet)} were noticed: {world.log()[-1_000:]}")

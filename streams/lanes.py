@@ -87,6 +87,7 @@ class Lane:
         self._durable = {topic: reading.end for topic, reading in readings.items()}
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         self.slice = 100  # records computed in one go; adapts to what a record costs
+        self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
         self._tick_due = False
@@ -225,7 +226,7 @@ class Lane:
         work = self.task.process(topic, records, self._way.now(), caught_up)
         self._way.judge(topic, records, work.outputs)
         behind = batch.highwater - records[-1].offset > SLICE_RECORDS
-        self._adapt(len(records), time.perf_counter() - began, BEHIND_S if behind else SLICE_S)
+        self._adapt(len(records), self._took(began), BEHIND_S if behind else SLICE_S)
         return work
 
     def _end_batch(self, batch: Batch) -> bool:
@@ -246,15 +247,24 @@ class Lane:
         fit = int(records * most / max(seconds, 1e-6))
         self.slice = max(1, min(SLICE_RECORDS, fit, self.slice * 2))
 
+    def _took(self, began: float) -> float:
+        """Seconds of computing since then; everything else of this worker has waited as long."""
+        seconds = time.perf_counter() - began
+        self.longest = max(self.longest, seconds)
+        return seconds
+
     def _tick(self) -> Work | None:
-        now = self._way.now()
+        began, now = time.perf_counter(), self._way.now()
         caught_up = {topic for topic, reading in self.readings.items() if self._caught_up(topic, reading, now)}
         empty = {topic for topic in caught_up if self._way.progress(topic)[0] == 0}
         for topic in caught_up & self._way.until.keys():
             self.task.promise(topic, self._way.until[topic])
-        if isinstance(self.task, Task):
-            return self.task.tick(now, caught_up, empty)
-        return self.task.tick(now, bool(caught_up), bool(empty))
+        task = self.task
+        work = (
+            task.tick(now, caught_up, empty) if isinstance(task, Task) else task.tick(now, bool(caught_up), bool(empty))
+        )
+        self._took(began)
+        return work
 
     def _caught_up(self, topic: str, reading: Reading, now: int) -> bool:
         end, told_at = self._way.progress(topic)

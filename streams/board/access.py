@@ -78,6 +78,11 @@ class Access:
         return answer
 
 
+async def protect(_request: web.Request, answer: web.StreamResponse) -> None:
+    """The headers above, on whatever the board answers, errors included."""
+    answer.headers.update(HEADERS)
+
+
 def door(to: str, wrong: bool = False) -> str:
     """The address of the form, which leads back to where somebody wanted to go."""
     query = {**({"wrong": "1"} if wrong else {}), **({"to": to} if to != "/" else {})}
@@ -87,11 +92,6 @@ def door(to: str, wrong: bool = False) -> str:
 def here(to: object) -> str:
     """An address of this board; the overview in the place of one that leads elsewhere."""
     return to if isinstance(to, str) and re.fullmatch(r"/(?![/\\])[^\\\x00-\x1f]*", to) else "/"
-
-
-async def protect(_request: web.Request, answer: web.StreamResponse) -> None:
-    """The headers above, on whatever the board answers, errors included."""
-    answer.headers.update(HEADERS)
 
 
 def same(one: str, other: str) -> bool:

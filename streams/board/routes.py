@@ -77,8 +77,8 @@ def _form(board: Board) -> Handler:
 
 def _sign_in(board: Board) -> Handler:
     async def sign_in(request: web.Request) -> web.StreamResponse:
-        token, to = await _told(request)
-        if board.access.knows(token):
+        given, to = await _told(request)
+        if board.access.knows(given):
             return board.access.signed_in(request, to)
         await asyncio.sleep(SLOW_S)
         return web.Response(status=303, headers={"Location": door(to, wrong=True)})
@@ -87,7 +87,7 @@ def _sign_in(board: Board) -> Handler:
 
 
 async def _told(request: web.Request) -> tuple[str, str]:
-    """(the token, where to go on) of the form; "" for a token where no form of ours was sent."""
+    """The token in the form, and where its reader wanted to go; "" and the overview for what no form of ours sends."""
     try:
         async with asyncio.timeout(FORM_S):
             told = parse_qs((await request.read()).decode("ascii", "replace"), max_num_fields=4)

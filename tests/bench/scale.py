@@ -199,7 +199,7 @@ class Scale:
             )
             await asyncio.sleep(5)
         kafka = [seen[event][0] - when for event, when in due.items() if event in seen]
-        client = clickhouse_connect.get_client(**self._clickhouse, database=self._plan.database)
+        client = clickhouse_connect.get_client(**{**self._clickhouse, "database": self._plan.database})
         rows = client.query(
             "SELECT JSONExtractString(cause, 'event') AS event, min(toUnixTimestamp64Milli(inserted_at))"
             " FROM transitions WHERE startsWith(event, 'load-') GROUP BY event"

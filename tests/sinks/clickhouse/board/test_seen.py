@@ -57,7 +57,6 @@ def stored(clickhouse: Any) -> Iterator[Client]:
     migrate(client, f"seen_{os.getpid()}", lambda _line: None)
     ClickHouseWriter(client).write("events", [event_row(event).values for event in events()])
     yield client
-    client.command(f"DROP DATABASE `{client.database}` SYNC")
     client.close()
 
 

@@ -70,18 +70,22 @@ soak: setup  ## MINUTES=30 at half of the throughput measured first, with a faul
 check-deploy:  ## chart, rules, image and compose file by their own tools, those of them that are installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check.sh
 
+audit: setup  ## known vulnerabilities of what is pinned (ADVISORIES=folder for a copy of the database); 1 found, 2 nobody could be asked
+	@$(BIN)/python -m deploy.audit $(if $(ADVISORIES),--advisories $(ADVISORIES))
+
 lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry named)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(RESOLVE) -o requirements/lock.txt
 	@$(BIN)/uv pip compile pyproject.toml -c requirements/lock.txt $(RESOLVE) -o requirements/runtime.txt
 	@$(BIN)/uv pip compile requirements/sdks.in $(RESOLVE) -o requirements/sdks.txt
+	@$(BIN)/uv pip compile requirements/audit.in $(RESOLVE) -o requirements/audit.txt
 	@cd tests/streams/collect/node && PATH=$(CURDIR)/.sdks/bin:$$PATH npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true --loglevel=error
 	@echo 'quixstreams==3.28.1' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-quix.txt
 	@printf 'bytewax[kafka]==0.21.1\norjson~=3.11\n' | $(BIN)/uv pip compile - $(RESOLVE) -o requirements/bench-bytewax.txt
 	@$(BIN)/python -m tests.bench.small.environments
-	@echo "lock: wrote requirements/lock.txt (all), runtime.txt (the image), sdks.txt, bench-*.txt and the bench's jars"
+	@echo "lock: wrote requirements/lock.txt (all), runtime.txt (the image), sdks.txt, audit.txt, bench-*.txt and the bench's jars"
 
 clean:  ## remove what the build made
-	@rm -rf $(VENV) .sdks .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .sdks .audit .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-board simulate chaos soak lock clean
+.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-board simulate chaos soak audit lock clean

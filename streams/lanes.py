@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 
 from streams.batch.append import Appender
 from streams.batch.fetch import Batch
-from streams.delivery.contracts import Output, Record, Work
+from streams.delivery.contracts import NOTHING_YET, Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
 
 SLICE_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
 
-BEHIND_S = 0.040
-"""... but a partition that is behind takes four times as long a slice: each slice costs a dozen sends, whatever is in it,
-and nobody waits for its first record any more."""
+BEHIND_S = 0.100
+"""... but a partition that is behind takes ten times as long a slice: each slice costs a dozen sends and a record of each
+entity that it touches, whatever is in it, and nobody waits for its first record any more."""
 
 SLICE_RECORDS = 4_000
 """... and this many records, where they are cheap: what a slice publishes should not wait for more."""
@@ -59,6 +59,7 @@ class Way(NamedTuple):
     hold       (lane, topic) -> whether its next batch must wait; the lane is woken when that may have changed
     moved      this lane has computed a slice
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
+    span       {source topic: most event time (ms) of a slice}: between two of them others have their turn
     judge      (topic, records, what came of them) -> raises where a source has too many dead letters
     """
 
@@ -67,6 +68,7 @@ class Way(NamedTuple):
     durable: Callable[[str, int], None]
     progress: Callable[[str], tuple[int, int]]
     until: Mapping[str, int] = MappingProxyType({})
+    span: Mapping[str, int] = MappingProxyType({})
     hold: Callable[[Lane, str], bool] = lambda lane, topic: False
     moved: Callable[[Lane], None] = lambda lane: None
     now: Callable[[], int] = wall_ms
@@ -87,6 +89,7 @@ class Lane:
         self._durable = {topic: reading.end for topic, reading in readings.items()}
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         self.slice = 100  # records computed in one go; adapts to what a record costs
+        self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
         self._tick_due = False
@@ -221,11 +224,13 @@ class Lane:
         if not records:
             self._wake.set()  # an empty batch is no work, but another one may follow it
             return None
-        began = time.perf_counter()
+        began, before = time.perf_counter(), self.task.time_of(topic)
         work = self.task.process(topic, records, self._way.now(), caught_up)
         self._way.judge(topic, records, work.outputs)
         behind = batch.highwater - records[-1].offset > SLICE_RECORDS
-        self._adapt(len(records), time.perf_counter() - began, BEHIND_S if behind else SLICE_S)
+        self._adapt(len(records), self._took(began), BEHIND_S if behind else SLICE_S)
+        if before > NOTHING_YET and topic in self._way.span:
+            self._narrow(len(records), self.task.time_of(topic) - before, self._way.span[topic])
         return work
 
     def _end_batch(self, batch: Batch) -> bool:
@@ -246,15 +251,29 @@ class Lane:
         fit = int(records * most / max(seconds, 1e-6))
         self.slice = max(1, min(SLICE_RECORDS, fit, self.slice * 2))
 
+    def _narrow(self, records: int, moved: int, span: int) -> None:
+        """What was read in one go has moved time by so much (ms): by no more than a span the next time, as far as one knows."""
+        if moved > span // 2:
+            self.slice = max(1, min(self.slice, records * span // moved))
+
+    def _took(self, began: float) -> float:
+        """Seconds of computing since then; everything else of this worker has waited as long."""
+        seconds = time.perf_counter() - began
+        self.longest = max(self.longest, seconds)
+        return seconds
+
     def _tick(self) -> Work | None:
-        now = self._way.now()
+        began, now = time.perf_counter(), self._way.now()
         caught_up = {topic for topic, reading in self.readings.items() if self._caught_up(topic, reading, now)}
         empty = {topic for topic in caught_up if self._way.progress(topic)[0] == 0}
         for topic in caught_up & self._way.until.keys():
             self.task.promise(topic, self._way.until[topic])
-        if isinstance(self.task, Task):
-            return self.task.tick(now, caught_up, empty)
-        return self.task.tick(now, bool(caught_up), bool(empty))
+        task = self.task
+        work = (
+            task.tick(now, caught_up, empty) if isinstance(task, Task) else task.tick(now, bool(caught_up), bool(empty))
+        )
+        self._took(began)
+        return work
 
     def _caught_up(self, topic: str, reading: Reading, now: int) -> bool:
         end, told_at = self._way.progress(topic)

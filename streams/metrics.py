@@ -36,6 +36,7 @@ Name = Literal[
     "journeys_armed_timers",
     "journeys_entities",
     "journeys_slice_records",
+    "journeys_longest_slice_seconds",
     "journeys_waiting_batches",
     "journeys_recovery_seconds",
     "journeys_recovery_records",
@@ -83,6 +84,8 @@ ABOUT: dict[Name, About] = {
     "journeys_armed_timers": About("Entities that wait for a moment", ("task", "partition")),
     "journeys_entities": About("Users and accounts kept", ("task", "partition")),
     "journeys_slice_records": About("Records computed in one go, by its measured cost", ("task", "partition")),
+    # While one lane computes, all others of the worker wait.
+    "journeys_longest_slice_seconds": About("Longest computing in one go, of the last minute", ("task", "partition")),
     "journeys_waiting_batches": About("Fetched batches that wait for their lane", ("task", "partition")),
     "journeys_recovery_seconds": About("How long the last taking over of partitions took"),
     "journeys_recovery_records": About("Changelog records that it read"),
@@ -114,6 +117,9 @@ OF_TASK: dict[str, Name] = {
 OUTCOMES = frozenset({"read", "ok", "duplicate", "repeated", "heartbeat", "clock"})
 
 
+PLAIN = ("Content-Type", "text/plain; charset=utf-8")
+
+
 class Metrics:
     """One registry, and whether the worker lives and is ready. `port` 0 tells nobody."""
 
@@ -136,12 +142,16 @@ class Metrics:
 
         def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
             ask = asked.get(environ["PATH_INFO"])
-            if ask is None:
+            if ask is not None:
+                why = ask()
+                start("503 Service Unavailable" if why else "200 OK", [PLAIN])
+                return [f"{why or 'ok'}\n".encode()]
+            try:
                 found: Iterable[bytes] = figures(environ, start)
-                return found
-            why = ask()
-            start("503 Service Unavailable" if why else "200 OK", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"{why or 'ok'}\n".encode()]
+            except Exception:  # it reads a version that is no number as text, and compares it with numbers
+                start("400 Bad Request", [PLAIN])
+                return [b"no figures are told in the form that is asked for\n"]
+            return found
 
         return answer
 
@@ -186,7 +196,9 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Silent(WSGIRequestHandler):
-    """Probes come every few seconds: not a line each."""
+    """Probes come every few seconds: not a line each. Who has not asked within `timeout` seconds keeps no thread."""
+
+    timeout = 30.0
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

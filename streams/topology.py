@@ -67,7 +67,10 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
         publishes=frozenset(PUBLISHED),
         prefix=p,
         task=TaskSettings(
-            definition=definition.digest, text=definition.text.encode(), clock=_clock(settings, definition)
+            definition=definition.digest,
+            text=definition.text.encode(),
+            clock=_clock(settings, definition),
+            warm=settings.warm,
         ),
         max_skew=definition.clock.max_skew,
         until=settings.clock.until_ms,

@@ -190,6 +190,7 @@ OPERATIONS = (
         promql=(
             ("max by (task) (journeys_slice_records)", "{{task}}, slice"),
             ("sum by (task) (journeys_waiting_batches)", "{{task}}, waiting"),
+            ("1000 * max by (task) (journeys_longest_slice_seconds)", "{{task}}, longest slice in ms"),
         ),
     ),
     Panel(

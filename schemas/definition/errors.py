@@ -47,6 +47,10 @@ class DefinitionErrors(ValueError):
         super().__init__("\n".join(problem.text(filename) for problem in self.problems))
 
 
+MOST = 1_000
+"""Problems that are told of one file. Nobody reads more, and whatever has them is no definition."""
+
+
 class Report:
     """Where the parts of the parser put what they find. Nothing is raised until the whole file has been read."""
 
@@ -55,7 +59,9 @@ class Report:
 
     def error(self, place: Place, message: str, suggestion: str | None = None) -> None:
         problem = Problem(place.line, place.column, message, suggestion)
-        if problem not in self.problems:  # a list shared by an alias is read more than once
+        if (
+            len(self.problems) < MOST and problem not in self.problems
+        ):  # a list shared by an alias is read more than once
             self.problems.append(problem)
 
     @property

@@ -16,8 +16,8 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from schemas.definition.errors import Report
 
-MAX_TEXT = 1_000_000
-"""A definition is a few hundred lines; a megabyte is a mistake, and the YAML reader takes seconds for it."""
+MAX_TEXT = 300_000
+"""A definition is a few hundred lines; twenty times the longest we ship is a mistake, and the YAML reader takes seconds for it."""
 
 MAX_NODES = 50_000
 """Aliases of aliases grow without end in a few lines; reading stops here."""

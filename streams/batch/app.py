@@ -31,7 +31,7 @@ class Untouched(faust.Schema):  # type: ignore[misc]
 
 
 class BatchApp(faust.App):  # type: ignore[misc]
-    """Overrides `_new_transport` and `_new_producer_transport`. Set `owner` before the app starts."""
+    """Overrides `_new_transport`, `_new_producer_transport` and `_create_directories`. Set `owner` before the app starts."""
 
     owner: Owner | None = None
     failure: BaseException | None = None
@@ -46,6 +46,9 @@ class BatchApp(faust.App):  # type: ignore[misc]
 
     def _new_producer_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_producer, self)
+
+    def _create_directories(self) -> None:
+        """None: Faust's folders are for stores on disk. State is in Kafka, and the working directory may be read-only."""
 
     @property
     def batch_consumer(self) -> BatchConsumer:

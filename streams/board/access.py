@@ -57,25 +57,15 @@ class Access:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answers with the headers above; who is not let in is sent to the form. A token in the address is taken out of it."""
+        """Who is not let in is sent to the form. A token in the address is taken out of it."""
         given = request.query.get("token", "")
         if given and request.method == "GET" and self.knows(given):
-            answer: web.StreamResponse = self.signed_in(request, str(request.rel_url.without_query_params("token")))
-        elif request.path.startswith(OPEN) or self.lets_in(request):
-            answer = await self._answered(request, handler)
-        elif request.headers.get("Accept", "").startswith("text/html"):
-            answer = web.HTTPSeeOther(f"/sign-in?{'wrong=1' if given else ''}".rstrip("?"))
-        else:
-            answer = web.Response(status=401, text="sign in with the board's token, as a cookie or a bearer\n")
-        if not answer.prepared:
-            answer.headers.update(HEADERS)
-        return answer
-
-    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
+            return self.signed_in(request, str(request.rel_url.without_query_params("token")))
+        if request.path.startswith(OPEN) or self.lets_in(request):
             return await handler(request)
-        except web.HTTPException as answer:
-            return answer
+        if request.headers.get("Accept", "").startswith("text/html"):
+            raise web.HTTPSeeOther(f"/sign-in?{'wrong=1' if given else ''}".rstrip("?"))
+        return web.Response(status=401, text="sign in with the board's token, as a cookie or a bearer\n")
 
     def signed_in(self, request: web.Request, to: str) -> web.Response:
         """The way on, with the cookie: out of reach of scripts and of other sites, for thirty days."""
@@ -86,6 +76,11 @@ class Access:
         return answer
 
 
+async def protect(_request: web.Request, answer: web.StreamResponse) -> None:
+    """The headers above, on whatever the board answers, errors included."""
+    answer.headers.update(HEADERS)
+
+
 def same(one: str, other: str) -> bool:
     """Whether two texts are equal, in a time that tells nothing about where they differ."""
-    return bool(other) and hmac.compare_digest(one.encode(), other.encode())
+    return bool(other) and hmac.compare_digest(one.encode(errors="replace"), other.encode())

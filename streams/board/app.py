@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sinks.clickhouse import journey
 from sinks.clickhouse.board import operations
 from streams.board import charts, show
-from streams.board.access import Access
+from streams.board.access import Access, protect
 from streams.board.address import Address
 from streams.board.live import Live
 from streams.board.store import Away, Store
@@ -71,6 +71,7 @@ class Board:
         from streams.board.routes import add_routes
 
         app = web.Application(middlewares=[self.access.guard])
+        app.on_response_prepare.append(protect)
         add_routes(app, self)
         app.cleanup_ctx.append(self._looking)
         return app

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from functools import partial
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from streams.board.access import COOKIE, HEADERS, Handler
+from streams.board.access import COOKIE, Handler
 from streams.board.address import Address
 from streams.board.app import HERE, Board, Missing, Page, html
 from streams.board.pages import account, accounts, find, journeys, operations, overview, user
+from streams.expect import ANYWHERE, expect
 
 SLOW_S = 0.5
 """A wrong token is answered after this, so that trying them takes for ever."""
 
+FORM_S = 10.0
+"""The form has come within this, or it counts as empty."""
+
 
 def add_routes(app: web.Application, board: Board) -> None:
     """Every address. All but signing in and out is GET: there is nothing to be changed."""
-    add = app.router.add_get
+    add = partial(app.router.add_get, expect_handler=expect)
     add("/", board.page(overview.page))
     add("/accounts", board.page(accounts.page))
     add("/accounts.csv", board.sheet(accounts.sheet))
@@ -33,10 +39,10 @@ def add_routes(app: web.Application, board: Board) -> None:
     add("/live", _live(board))
     add("/health", _health)
     add("/sign-in", _form(board))
-    app.router.add_post("/sign-in", _sign_in(board))
-    app.router.add_post("/sign-out", _sign_out)
-    app.router.add_static("/static/", HERE / "static")
-    app.router.add_route("*", "/{rest:.*}", board.page(_nowhere))
+    app.router.add_post("/sign-in", _sign_in(board), expect_handler=expect)
+    app.router.add_post("/sign-out", _sign_out, expect_handler=expect)
+    app.router.add_static("/static/", HERE / "static", expect_handler=expect)
+    app.router.add_route("*", ANYWHERE, board.page(_nowhere), expect_handler=expect)
 
 
 async def _nowhere(_board: Board, at: Address, _match: dict[str, str]) -> Page:
@@ -50,9 +56,7 @@ async def _health(_request: web.Request) -> web.Response:
 def _live(board: Board) -> Handler:
     async def live(request: web.Request) -> web.StreamResponse:
         """Server-sent events, until the browser goes."""
-        answer = web.StreamResponse(
-            headers={**HEADERS, "Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await answer.prepare(request)
         async with aclosing(board.live.news()) as news:
             with suppress(ConnectionResetError):
@@ -73,13 +77,22 @@ def _form(board: Board) -> Handler:
 
 def _sign_in(board: Board) -> Handler:
     async def sign_in(request: web.Request) -> web.StreamResponse:
-        given = (await request.post()).get("token", "")
-        if isinstance(given, str) and board.access.knows(given.strip()):
+        if board.access.knows(await _token(request)):
             return board.access.signed_in(request, "/")
         await asyncio.sleep(SLOW_S)
         return web.Response(status=303, headers={"Location": "/sign-in?wrong=1"})
 
     return sign_in
+
+
+async def _token(request: web.Request) -> str:
+    """What the form holds; "" for what no form of ours sends."""
+    try:
+        async with asyncio.timeout(FORM_S):
+            told = parse_qs((await request.read()).decode("ascii", "replace"), max_num_fields=4)
+    except (TimeoutError, ValueError, web.HTTPException, web.RequestPayloadError):
+        return ""
+    return told.get("token", [""])[0].strip()
 
 
 async def _sign_out(_request: web.Request) -> web.StreamResponse:

@@ -6,6 +6,7 @@ requests of a key 429, both with Retry-After, which SDKs and webhooks follow.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,12 +19,16 @@ from aiohttp import web
 from streams.collect.doors import DOORS, Door, presented, raw, verbose
 from streams.collect.limits import Rate
 from streams.collect.signatures import SIGNED, Call, same
+from streams.expect import ANYWHERE, expect
 
 RETRY_S = 5
 """What a sender is told to wait while Kafka is away."""
 
 BUSY = 64 * 1024 * 1024
 """Bytes on their way to Kafka above which nothing more is taken: a second's worth of a fast link."""
+
+BODY_S = 30.0
+"""A body has come within this, or its sender is sent away: who sends a byte a minute keeps a place for nothing."""
 
 WEBHOOKS = "/webhooks/"
 
@@ -84,13 +89,14 @@ class Collector:
         """The application; bodies above `largest` bytes are refused."""
         self._largest = largest
         app = web.Application(client_max_size=largest)
-        app.router.add_get("/health", self._health)
-        app.router.add_route("OPTIONS", "/{path:.*}", self._preflight)
-        app.router.add_post("/{path:.*}", self.post)
-        app.router.add_get("/{path:.*}", self.post)
+        app.router.add_get("/health", self._health, expect_handler=expect)
+        app.router.add_route("OPTIONS", ANYWHERE, self._preflight, expect_handler=expect)
+        app.router.add_route("*", ANYWHERE, self.post, expect_handler=expect)
         return app
 
     async def post(self, request: web.Request) -> web.Response:
+        if request.method not in ("POST", "GET"):
+            return refusal(405, "only POST is taken here")
         path = request.path.rstrip("/")
         door, webhook = DOORS.get(path), path.removeprefix(WEBHOOKS) if path.startswith(WEBHOOKS) else None
         if door is None and webhook is None:
@@ -98,7 +104,11 @@ class Collector:
         if request.method == "GET" and (door is None or not door.query):
             return refusal(405, "only POST is taken here")
         try:
-            body = await request.read() if request.method == "POST" else request.rel_url.raw_query_string.encode()
+            body = await _body(request)
+        except TimeoutError:
+            return refusal(408, f"the body has not come within {BODY_S:.0f} s")
+        except web.RequestPayloadError:
+            return refusal(400, "the body is not packed as its Content-Encoding says, or not whole")
         except web.HTTPRequestEntityTooLarge:
             return refusal(413, self._too_large())
         except web.HTTPException as error:
@@ -138,11 +148,15 @@ class Collector:
             return refusal(429, "more requests than this key may send", ceil(wait))
         if not body.strip():
             return refusal(400, "the body is empty")
+        try:
+            value = raw(door, body)
+        except TypeError:  # orjson's, which writes fewer levels than it reads
+            return refusal(400, "the body is nested too deeply")
         if self._busy + len(body) > BUSY:
             return refusal(503, "Kafka is slower than what comes in", RETRY_S)
         self._busy += len(body)
         try:
-            await self._write(key.topic, raw(door, body))
+            await self._write(key.topic, value)
         except (OSError, TimeoutError) as error:
             log.warning(
                 "collect_not_written", source=key.source, topic=key.topic, error=str(error) or type(error).__name__
@@ -163,6 +177,14 @@ class Collector:
             "Access-Control-Max-Age": "86400",
         }
         return web.Response(status=204, headers={**_ANY_ORIGIN, **allowed})
+
+
+async def _body(request: web.Request) -> bytes:
+    """What was sent, or the form in the address. Raises TimeoutError, RequestPayloadError or HTTPException."""
+    if request.method == "GET":
+        return request.rel_url.raw_query_string.encode()
+    async with asyncio.timeout(BODY_S):
+        return await request.read()
 
 
 _ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
@@ -194,4 +216,5 @@ def refusal(status: int, what: str, retry: int | None = None) -> web.Response:
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+    """By lower-case name, as text that can be written again: bytes that are no UTF-8 come as half characters."""
+    return {name.lower(): value.encode(errors="replace").decode() for name, value in headers.items()}

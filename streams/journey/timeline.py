@@ -309,7 +309,8 @@ class Timeline:
             if known.id == item.id:
                 break
         else:
-            if not e.seen or not _aligned(e.seen, _mark(item)):
+            at = item.at if isinstance(item, Hit) else item.t
+            if at > e.settled_to or not e.seen or not _aligned(e.seen, _mark(item)):  # what has settled is not newer
                 return False
         self._count("duplicate", "input")
         return True

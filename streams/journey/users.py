@@ -130,7 +130,6 @@ class UsersLogic(Journeys):
         self._events = Decoder(definition, "canonical")
         self._router = self._events.router
         self._home = home
-        self._homes: dict[str, int] = {}
 
     def read(self, record: Record) -> list[Outcome]:
         decoder = self._decoders.get(record.topic)
@@ -161,22 +160,19 @@ class UsersLogic(Journeys):
             return [Drop(f"excluded:{excluded}")]
         outcomes: list[Outcome] = []
         entity = entity_of(found)
-        if entity is not None and self._home is not None and self._lives_in(entity, self._home) != partition:
-            reason = "misplaced" if entity == found.entity else "identified"  # by an address: nobody's key in a source
-            outcomes.append(Redirect(Output("events", entity.encode(), canonical.encode(found)), found.at, reason))
-        elif entity is not None:
-            self.matched(bits)
-            outcomes.append(Ok(entity.encode(), self.fold.reader.hit(found, bits), found.at))
+        if entity is not None:
+            key = entity.encode()
+            if self._home is not None and self._home(key) != partition:
+                # identified by an address: that is nobody's key in a source
+                reason = "misplaced" if entity == found.entity else "identified"
+                outcomes.append(Redirect(Output("events", key, canonical.encode(found)), found.at, reason))
+            else:
+                self.matched(bits)
+                outcomes.append(Ok(key, self.fold.reader.hit(found, bits), found.at))
         to_account = self._router.account(found, bits)
         if to_account is not None:
             outcomes.append(to_account)
         return outcomes or [Drop("account_event_unused")]
-
-    def _lives_in(self, entity: str, home: Callable[[bytes], int]) -> int:
-        found = self._homes.get(entity)
-        if found is None:
-            found = self._homes[entity] = home(entity.encode())
-        return found
 
     def deadline(self, entity: Entity) -> int:
         return self.timeline.deadline(entity)

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [--seeds N] [--first SEED] [--case NAME …] [--controls] [--list]`: the fault suite."""
+"""`python -m tests.chaos [--seeds N] [--first SEED] [--case NAME …] [--controls] [--logs FOLDER] [--list]`: the fault suite."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 import traceback
+from pathlib import Path
 from random import Random
 
 from deploy.local import process
@@ -20,10 +21,12 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.world import SLOW, NoFault, Servers, World
 
 
-async def play(case: Case, seed: int, servers: Servers, without: str = "") -> Verdict:
-    """One case with one seed, in a world of its own. `without`: a protection that all workers and sinks lack."""
+async def play(case: Case, seed: int, servers: Servers, without: str = "", kept: str = "") -> Verdict:
+    """One case with one seed, in a world of its own. `without`: a protection that all workers and sinks lack; `kept`:
+    the folder for the logs of what does not end well."""
     env = {**case.options.get("env", {}), "CHAOS_WITHOUT": without}
-    async with World(servers, seed, **{**case.options, "env": env}) as world:
+    logs = Path(kept, f"{case.name}-{seed}") if kept else None
+    async with World(servers, seed, **{**case.options, "env": env}, logs=logs) as world:
         await case.run(world, Random(f"{case.name}/{seed}"))
         return await world.judge(case.sinks) if case.judged else Verdict()
 
@@ -44,15 +47,15 @@ def main() -> int:
             return sum(not _must_be_red(without, servers, options.first) for without in options.control or CONTROLS)
         for seed in range(options.first, options.first + options.seeds):
             for case in chosen:
-                red += not _show(case, seed, servers)
+                red += not _show(case, seed, servers, options.logs)
     print(f"{len(chosen)} cases with {options.seeds} seeds each: {red} red")
     return 1 if red else 0
 
 
-def _show(case: Case, seed: int, servers: Servers) -> bool:
+def _show(case: Case, seed: int, servers: Servers, logs: str) -> bool:
     began = time.monotonic()
     try:
-        verdict = asyncio.run(play(case, seed, servers))
+        verdict = asyncio.run(play(case, seed, servers, kept=logs))
     except Exception as error:
         print(f"RED    {case.name:24} seed {seed:4}  {type(error).__name__}: {error}", flush=True)
         if not isinstance(error, AssertionError):
@@ -89,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this one; may be repeated")
     parser.add_argument("--controls", action="store_true", help="the negative controls: each must go red")
     parser.add_argument("--control", action="append", choices=sorted(CONTROLS), help="only this one; may be repeated")
+    parser.add_argument("--logs", default="", help="a folder for the logs of workers and sinks where a case is red")
     parser.add_argument("--list", action="store_true", help="the cases and what they are about")
     return parser.parse_args()
 

@@ -1,8 +1,9 @@
-"""`python -m tests.chaos.soak [--minutes 30] [--seed 0] [--rate N]`: half of what the engine can, with a fault every minute.
+"""`python -m tests.chaos.soak [--minutes 30] [--seed 0] [--rate N] [--calm]`: half of what the engine can, a fault a minute.
 
 Measured first: how many events a second one worker takes. Then half of that is fed for so long, while one fault after
 the other happens (see FAULTS), and once a second it is noted how much memory each process has. In the end the lag must
-go back to nothing and the ids must be the oracle's.
+go back to nothing and the ids must be the oracle's. `--calm` is without faults: processes that are never started anew
+show best whether their memory grows.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
+from statistics import fmean
+from typing import NamedTuple
 
 from deploy.local import process
 from deploy.local.clickhouse import LocalClickHouse
@@ -24,7 +28,7 @@ MEASURED = 20_000
 """Events by which the throughput is measured."""
 
 WARM_S = 60.0
-"""Memory of the first minute does not count: caches fill."""
+"""Memory of a process's first minute does not count: caches fill."""
 
 FAULTS = (
     "worker killed", "sink killed", "worker sleeps", "clickhouse killed", "clickhouse slow", "clickhouse fails after",
@@ -32,23 +36,32 @@ FAULTS = (
 )  # fmt: skip
 
 
+class Note(NamedTuple):
+    """How much memory a process had. `at`: seconds from the beginning; `resident`: MiB."""
+
+    at: float
+    role: str
+    pid: int
+    resident: float
+
+
 class Soak:
-    """One run. `notes`: (seconds, role, resident MiB) once a second."""
+    """One run, noted once a second."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
         self.luck = Random(seed)
-        self.notes: list[tuple[float, str, float]] = []
+        self.notes: list[Note] = []
         self.begun = time.monotonic()
         self.worker, self.sink = world.worker(), world.sink()
 
-    async def run(self, rate: float, minutes: float) -> None:
+    async def run(self, rate: float, minutes: float, calm: bool) -> None:
         self.worker.start()
         self.sink.start()
         await asyncio.gather(self.worker.taken(), self.sink.taken())
         self.world.supervise(self.worker, self.sink)
         watching = asyncio.create_task(self._watch())
-        breaking = asyncio.create_task(self._break(minutes))
+        breaking = asyncio.create_task(self._break(0 if calm else minutes))
         try:
             await self.world.feed(rate=rate)
             await breaking
@@ -59,9 +72,9 @@ class Soak:
     async def _watch(self) -> None:
         while True:
             for member in (self.worker, self.sink):
-                memory = resident(member)
-                if memory is not None:
-                    self.notes.append((time.monotonic() - self.begun, member.role, memory))
+                found = resident(member)
+                if found is not None:
+                    self.notes.append(Note(time.monotonic() - self.begun, member.role, *found))
             await asyncio.sleep(1)
 
     async def _break(self, minutes: float) -> None:
@@ -99,22 +112,46 @@ class Soak:
                 await asyncio.to_thread(self.world.servers.kafka.restart)
 
 
-def resident(member: Member) -> float | None:
-    """MiB of memory that the process has; None while it does not run."""
+def resident(member: Member) -> tuple[int, float] | None:
+    """(process, MiB of memory that it has); None while it does not run."""
     try:
-        lines = Path(f"/proc/{member.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
+        pid = member.pid
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return pid, next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
     except (OSError, IndexError, StopIteration, AssertionError):
         return None
 
 
-def slope(notes: list[tuple[float, float]]) -> float:
-    """MiB a minute, by least squares. A process that was started anew begins small: that is part of it."""
-    if len(notes) < 2:
-        return 0.0
-    mean_t, mean_m = (sum(column) / len(notes) for column in zip(*notes, strict=True))
-    spread = sum((t - mean_t) ** 2 for t, _ in notes)
-    return 60 * sum((t - mean_t) * (m - mean_m) for t, m in notes) / spread
+def lives(notes: Iterable[Note]) -> list[list[Note]]:
+    """The notes process by process, each without its first minute; those that lived no longer are left out."""
+    found: dict[int, list[Note]] = {}
+    for note in notes:
+        found.setdefault(note.pid, []).append(note)
+    warm = ([note for note in life if note.at >= life[0].at + WARM_S] for life in found.values())
+    return [life for life in warm if len(life) > 1]
+
+
+def slope(notes: Iterable[Note]) -> float:
+    """MiB a minute, by least squares over all lives, each with a level of its own: a new process begins small."""
+    spread = risen = 0.0
+    for life in lives(notes):
+        mean_t, mean_m = fmean(note.at for note in life), fmean(note.resident for note in life)
+        spread += sum((note.at - mean_t) ** 2 for note in life)
+        risen += sum((note.at - mean_t) * (note.resident - mean_m) for note in life)
+    return 60 * risen / spread if spread else 0.0
+
+
+def about_memory(role: str, notes: Sequence[Note]) -> str:
+    """What is printed of a role's processes: the slope of all, and how the one that lived longest began and ended."""
+    most = max((note.resident for note in notes), default=0.0)
+    longest = max(lives(notes), key=lambda life: life[-1].at - life[0].at, default=[])
+    if not longest:
+        return f"{role}: at most {most:.0f} MiB; no process lived for more than a minute"
+    first, last = longest[0], longest[-1]
+    return (
+        f"{role}: at most {most:.0f} MiB, slope {slope(notes):+.2f} MiB a minute; the longest life went from"
+        f" {first.resident:.0f} to {last.resident:.0f} MiB in {(last.at - first.at) / 60:.1f} minutes"
+    )
 
 
 async def throughput(servers: Servers, seed: int) -> float:
@@ -128,7 +165,7 @@ async def throughput(servers: Servers, seed: int) -> float:
         return MEASURED / (time.monotonic() - began)
 
 
-async def soak(servers: Servers, seed: int, minutes: float, rate: float | None) -> bool:
+async def soak(servers: Servers, seed: int, minutes: float, rate: float | None, calm: bool = False) -> bool:
     if rate is None:
         measured = await throughput(servers, seed)
         rate = measured / 2
@@ -141,17 +178,14 @@ async def soak(servers: Servers, seed: int, minutes: float, rate: float | None) 
     options = {"count": count, "users": max(40, count // 100), "env": {"JOURNEYS_BATCH": "4000"}}
     async with World(servers, seed, **options) as world:  # type: ignore[arg-type]
         run = Soak(world, seed)
-        await run.run(rate, minutes)
+        await run.run(rate, minutes, calm)
         world.heal()
         verdict = await world.judge()
     print(f"{'green' if verdict.green else 'RED'}  {len(world.expected.transitions)} transitions: {verdict}")
     for remark in verdict.remarks:
         print(f"       {remark[:600]}")
     for role in ("worker", "sink"):
-        told = [(at, memory) for at, found, memory in run.notes if found == role]
-        late = [note for note in told if note[0] > WARM_S]
-        most = max((memory for _, memory in told), default=0.0)
-        print(f"{role}: at most {most:.0f} MiB, slope after the first minute {slope(late):+.2f} MiB a minute")
+        print(about_memory(role, [note for note in run.notes if note.role == role]))
     return verdict.green
 
 
@@ -160,11 +194,13 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, help="events a second; measured where it is not given")
+    parser.add_argument("--calm", action="store_true", help="without faults")
     options = parser.parse_args()
     process.START_S *= SLOW
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with LocalKafka(say=print) as kafka, LocalClickHouse(with_faults=True, say=print) as clickhouse:
-        return not asyncio.run(soak(Servers(kafka, clickhouse), options.seed, options.minutes, options.rate))
+        servers = Servers(kafka, clickhouse)
+        return not asyncio.run(soak(servers, options.seed, options.minutes, options.rate, options.calm))
 
 
 if __name__ == "__main__":

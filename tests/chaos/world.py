@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -122,6 +123,7 @@ class World:
     def __init__(
         self, servers: Servers, seed: int, *, keyed_by: str | None = None, partitions: int = 2, count: int = 2_500,
         users: int = 40, hot: int = 0, definition: Path = DEFINITION, env: dict[str, str] | None = None,
+        logs: Path | None = None,
     ) -> None:  # fmt: skip
         name = f"c{os.getpid()}x{next(_numbers)}"
         self.servers, self.seed = servers, seed
@@ -129,6 +131,8 @@ class World:
         self.expected = what_must_come(seed, count, users, hot)
         self.members: list[Member] = []
         self._env = env or {}
+        self._logs = logs
+        """Where the logs stay when it does not end well."""
         self._folder = tempfile.TemporaryDirectory(prefix="journeys-chaos-")
         self.plan = Plan(
             Path(self._folder.name), f"{name}.", servers.kafka.bootstrap, servers.clickhouse.url, f"chaos_{name}",
@@ -157,11 +161,17 @@ class World:
             member.kill()
             if kind is not None and not issubclass(kind, asyncio.CancelledError):
                 print(f"--- {member.role}\n{member.text()[-3_000:]}", flush=True)
+                self._keep(member)
         self.servers.clickhouse.start().faults.clear()
         self.servers.kafka.start()
         self._client(None).command(f"DROP DATABASE IF EXISTS {self.plan.database}")
         await self.forget_topics()
         self._folder.cleanup()
+
+    def _keep(self, member: Member) -> None:
+        if self._logs is not None and member.log.exists():
+            self._logs.mkdir(parents=True, exist_ok=True)
+            shutil.copy(member.log, self._logs)
 
     async def forget_topics(self) -> None:
         """A broker with ten thousand partitions is another broker."""
@@ -238,6 +248,8 @@ class World:
         in_kafka(verdict, self.expected, expected.dead, records, self.plan.prefix)
         if sinks:
             await asyncio.to_thread(in_clickhouse, verdict, expected, self._client(self.plan.database), self.refused)
+        for member in () if verdict.green else self.members:
+            self._keep(member)
         return verdict
 
     async def drained(self, sinks: bool = True) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from tests.simulation import sink
 from tests.simulation.play import Wrong
 from tests.simulation.schedule import run
 
@@ -20,10 +21,13 @@ def main() -> int:
     for seed in range(options.first, options.first + options.seeds):
         try:
             run(seed)
+            sink.run(seed)
         except Wrong as error:
             broken += 1
             print(error)
-    print(f"{options.seeds} schedules in {time.monotonic() - begun:.0f} s, {broken} broke the guarantee")
+    print(
+        f"{options.seeds} schedules of engine and sink in {time.monotonic() - begun:.0f} s, {broken} broke the guarantee"
+    )
     return 1 if broken else 0
 
 

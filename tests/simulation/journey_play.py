@@ -81,8 +81,8 @@ class JourneyPlay:
         outputs: list[Output] = []
         Replay(self.definition, "canonical", outputs.append).run([fed.value for fed in feed], until=END)
         for topic in ("transitions.user", "transitions.account"):
-            expected = _valid([output.value for output in outputs if output.topic == topic])
-            found = _valid([record.value for record in kafka.records(topic)])
+            expected = valid([output.value for output in outputs if output.topic == topic])
+            found = valid([record.value for record in kafka.records(topic)])
             if found != expected:
                 lost = [expected[i] for i in expected if found.get(i) != expected[i]]
                 wrong = [found[i] for i in found if found[i] != expected.get(i)]
@@ -154,7 +154,7 @@ class CountedPlay(JourneyPlay):
             raise Wrong(f"{len(feed)} events were fed, and {counted} are counted")
 
 
-def _valid(values: list[bytes | None]) -> dict[str, dict[str, Any]]:
+def valid(values: list[bytes | None]) -> dict[str, dict[str, Any]]:
     """Id -> transition, of those whose record with the highest `seq` says that it is valid."""
     last: dict[str, dict[str, Any]] = {}
     for value in values:

@@ -207,17 +207,9 @@ class OneHopIsEnough(Task[Any]):
         self.heard = max(self.heard, min(self.watermark, self._inputs.complete(), self._inputs.heard()[0]))
 
 
-class UsersAreNotHeardOut(Task[Any]):
-    """Accounts settle what users tell them, though these have not heard each other out."""
-
-    def _heard_out(self) -> int:
-        return self._announced
-
-
 NOT_HEARD: dict[str, Rules] = {
     "nobody_is_heard_out": replace(ALL, task=NobodyIsHeardOut),
     "one_hop_is_enough": replace(ALL, task=OneHopIsEnough),
-    "users_are_not_heard_out": replace(ALL, task=UsersAreNotHeardOut),
 }
 """The rules of what entities of one kind tell each other; the toys tell each other nothing."""
 

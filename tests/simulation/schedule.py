@@ -14,6 +14,12 @@ from tests.simulation.worker import ENGINE, INPUTS, PARTITIONS, Lane, Rules, Wor
 STEPS = 220
 """Steps with faults. The quiet end after them takes about as many."""
 
+ROUNDS = 600
+"""Turns of every lane within which a world without faults comes to rest: accounts tell of each day, some at a time."""
+
+SOURCES = ("raw", "direct")
+"""Topics of others, of which each has an end of time. What `journeys erase` sends stands on topics of ours."""
+
 COMPACTION_LAG = 200
 """Virtual ms. It is assumed that what a zombie wrote is repaired before it is as old as `min.compaction.lag.ms`."""
 
@@ -29,19 +35,22 @@ class Schedule:
         self.now = 2_000_000_000_000  # later than every event time, or decoders would call them future
         self.workers = [Worker() for _ in range(self.random.randint(1, 3))]
         self.history = play.history(self.random)
-        self.feed = list(self.history)
+        asked = next((n for n, fed in enumerate(self.history) if fed.topic not in SOURCES), len(self.history))
+        self.feed, self.later = self.history[:asked], self.history[asked:]
         self.zombies: list[Worker] = []
         self.happened: Counter[str] = self.kafka.happened
         self.pace = [self.random.choice((1, 1, 3, 6)) for _ in ENGINE]  # some lanes fall behind, others run ahead
-        used = {(fed.topic, self.kafka.home(fed.key)) for fed in self.feed}
+        used = {(fed.topic, self.kafka.home(fed.key)) for fed in self.history if fed.topic in SOURCES}
         self.sources = sorted(used)
-        self.kafka.unused = {(t, p) for t in ("raw", "direct") for p in range(PARTITIONS)} - used
+        self.kafka.unused = {(t, p) for t in SOURCES for p in range(PARTITIONS)} - used
 
-    def run(self) -> None:
+    def run(self, steps: int = STEPS) -> None:
         self._feed(self.random.randint(0, len(self.feed)))
         self._rebalance()
-        for _ in range(STEPS):
+        for _ in range(steps):
             self._step()
+        if self.later:
+            self._go_on(steps // 2)
         self._calm_down()
         self._check()
 
@@ -200,9 +209,22 @@ class Schedule:
         self._feed(len(self.feed))
         for topic, partition in self.sources:
             self._put(topic, partition, b"", self.play.ending())
+        self._rest()
+
+    def _go_on(self, steps: int) -> None:
+        """Somebody asks to be forgotten, when all was read that had happened before; then life and faults go on."""
+        self._feed(len(self.feed))
+        self._rest()
+        self.feed = list(self.later)
+        self._feed(self.random.randint(0, len(self.feed)))
+        for _ in range(steps):
+            self._step()
+
+    def _rest(self) -> None:
+        """Work until there is nothing left to do."""
         self.zombies.clear()
         idle = 0
-        for _ in range(400):
+        for _ in range(ROUNDS):
             self.now += 20
             idle = 0 if self._round() else idle + 1
             if idle == 5:  # long enough for a checkpoint and a heartbeat to be due

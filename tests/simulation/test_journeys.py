@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import orjson
 import pytest
 
+from tests.simulation.erased_play import ErasedPlay
 from tests.simulation.journey_play import CountedPlay, JourneyPlay, LinkedPlay
 from tests.simulation.play import Wrong
 from tests.simulation.rules import NOT_HEARD, OFF
-from tests.simulation.schedule import run
+from tests.simulation.schedule import Schedule, run
+from tests.simulation.worker import Rules
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +61,36 @@ def test_a_missing_rule_shows_in_the_journeys_too(rule: str, play: JourneyPlay) 
         except Wrong:
             return
     pytest.fail(f"40 schedules without {rule}, and nobody noticed")
+
+
+@pytest.fixture(scope="module")
+def erased() -> ErasedPlay:
+    return ErasedPlay()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whoever_asked_to_be_forgotten_is_and_everybody_else_is_as_without_a_fault(
+    seed: int, erased: ErasedPlay
+) -> None:
+    run(seed, play=erased)
+
+
+@pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])
+def test_a_missing_rule_shows_in_erasures_too(rule: str, erased: ErasedPlay) -> None:
+    for seed in range(20):
+        try:
+            run(seed, OFF[rule], erased)
+        except Wrong:
+            return
+    pytest.fail(f"20 schedules without {rule}, and nobody noticed")
+
+
+def test_the_stories_contain_erasures_that_come_to_something(erased: ErasedPlay) -> None:
+    labels: Counter[str] = Counter()
+    for seed in range(4):
+        schedule = Schedule(seed, Rules(), erased)
+        schedule.run()
+        labels.update(
+            str(orjson.loads(r.value or b"{}").get("label")) for r in schedule.kafka.records("transitions.user")
+        )
+    assert labels["erased"] >= 4, labels

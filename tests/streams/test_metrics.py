@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections import Counter
@@ -10,7 +11,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from streams.metrics import ABOUT, Growing, Metrics, Name
+from deploy.local.process import free_port
+from streams.metrics import ABOUT, Growing, Metrics, Name, _Silent
+from tests.fuzzing import Fuzzer, Request, ask, besiege
 
 
 @pytest.mark.parametrize("name", get_args(Name))
@@ -58,5 +61,39 @@ def test_figures_are_told_on_a_port_of_their_own_and_a_taken_port_is_said() -> N
             assert b'journeys_outputs_total{topic="alerts"} 3.0' in answer.read()
         with pytest.raises(OSError, match=f"metrics_port {port} cannot be used"):
             Metrics(port, "127.0.0.1")
+    finally:
+        metrics.close()
+
+
+PATHS = ("/metrics", "/livez", "/readyz", "/", "/favicon.ico")
+SCRAPE = Request(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", True)
+
+
+def test_health_and_figures_are_told_whatever_else_is_sent(capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    metrics = Metrics(port, "127.0.0.1")
+
+    async def good() -> None:
+        assert (await ask(port, SCRAPE)).status == 200
+
+    try:
+        asked = Fuzzer(
+            1, PATHS, ("name[]", "format"), headers=({}, {"Accept": "application/openmetrics-text; version=x"})
+        )
+        statuses = asyncio.run(besiege(port, asked, 200, good))
+    finally:
+        metrics.close()
+    assert {200, 503} <= statuses.keys(), statuses
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_who_never_ends_a_request_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Silent, "timeout", 0.2)
+    port = free_port()
+    metrics = Metrics(port, "127.0.0.1")
+    try:
+        with socket.create_connection(("127.0.0.1", port), 20) as half:
+            half.sendall(b"GET /metr")
+            assert half.recv(1) == b""
     finally:
         metrics.close()

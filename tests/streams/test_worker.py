@@ -75,11 +75,13 @@ def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path:
         port = free.getsockname()[1]
     path = settings(tmp_path, kafka, f"w{os.getpid()}b.", f'metrics_port = {port}\nlog = "json"\npartitions = 2')
     assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
-    log = tmp_path / "log"
+    log, here = tmp_path / "log", tmp_path / "here"
+    here.mkdir()
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)], cwd=ROOT, stderr=file, stdout=file
-        )
+            [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)],
+            cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=file, stdout=file,
+        )  # fmt: skip
     try:
         wait_for(lambda: "partitions_taken" in log.read_text(), 30, log.read_text)
         told = [json.loads(line) for line in log.read_text().splitlines()]
@@ -95,13 +97,43 @@ def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path:
         process.send_signal(signal.SIGTERM)
         code = process.wait(15)
     assert code == 0, log.read_text()[-3000:]
+    assert list(here.iterdir()) == [], "a worker writes no file: an image's root is read-only"
+
+
+def test_a_worker_for_whom_no_partition_is_left_waits_for_one(kafka: str, tmp_path: Path) -> None:
+    path = settings(tmp_path, kafka, f"w{os.getpid()}d.", 'log = "json"\npartitions = 1')
+    assert run_topics(path, apply=True, with_sources=1, quiet=True) == 0
+    logs = [tmp_path / f"log{n}" for n in range(2)]
+    command = [sys.executable, "-m", "streams.cli", "worker", "--settings", str(path)]
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def taken(log: Path, tasks: int) -> bool:
+        return any(json.loads(line).get("tasks") == tasks for line in log.read_text().splitlines())
+
+    try:
+        for log in logs:
+            with log.open("wb") as file:
+                workers.append(subprocess.Popen(command, cwd=ROOT, stderr=file, stdout=file))
+            wait_for(lambda: "partitions_taken" in log.read_text(), 60, log.read_text)  # noqa: B023
+        wait_for(lambda: any(taken(log, 0) for log in logs), 30, logs[1].read_text)
+        idle = next(n for n, log in enumerate(logs) if json.loads(log.read_text().splitlines()[-1]).get("tasks") == 0)
+        before = logs[idle].read_text().count("partitions_taken")
+        assert workers[idle].poll() is None
+        workers[1 - idle].send_signal(signal.SIGTERM)
+        wait_for(lambda: logs[idle].read_text().count("partitions_taken") > before, 60, logs[idle].read_text)
+        assert taken(logs[idle], 3)
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        codes = [worker.wait(20) for worker in workers]
+    assert codes == [0, 0], [log.read_text()[-2000:] for log in logs]
 
 
 def test_faust_itself_can_start_the_engine(kafka: str, tmp_path: Path) -> None:
     path = settings(tmp_path, kafka, f"w{os.getpid()}c.", "partitions = 2")
     assert run_topics(path, apply=True, with_sources=2, quiet=True) == 0
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "faust", "-A", "streams.app", "--datadir", str(tmp_path), "worker", "-l", "info"]
+    command = [sys.executable, "-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, "JOURNEYS_SETTINGS": str(path)}, stdout=file, stderr=file

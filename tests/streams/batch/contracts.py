@@ -21,7 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.6.0"}
 
 OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
-    driver.AIOKafkaConsumerThread: ("_create_worker_consumer",),
+    driver.AIOKafkaConsumerThread: ("_create_worker_consumer", "verify_event_path"),
     driver.Consumer: ("_to_message", "_new_consumer_thread"),
     consumer.ThreadDelegateConsumer: ("_getmany", "_commit"),
     consumer.Consumer: (
@@ -30,7 +30,7 @@ OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
     driver.Producer: ("_settings_extra", "create_topic"),
     Recovery: ("need_recovery", "_seek_offsets", "on_recovery_completed", "_resume_streams"),
     TableManager: ("recovery",),
-    App: ("_new_transport", "_new_producer_transport", "on_stop"),
+    App: ("_new_transport", "_new_producer_transport", "_create_directories", "on_stop"),
 }  # fmt: skip
 """Class -> methods that a subclass of ours replaces."""
 
@@ -56,7 +56,9 @@ SOURCES = {
     "AIOKafkaConsumerThread._create_worker_consumer": "c2701bfc3e6f",
     "AIOKafkaConsumerThread._fetch_records": "39a2c6c79fc1",
     "AIOKafkaConsumerThread.seek_to_committed": "775ab0adc4b0",
+    "AIOKafkaConsumerThread.verify_event_path": "b983e7735f64",
     "AIOKafkaProducer.send_batch": "bf42b0f0c5c0",
+    "App._create_directories": "a9f571c3b04a",
     "App._new_producer_transport": "eb3b4aa6a896",
     "App._new_transport": "42db531312dd",
     "App._on_partitions_assigned": "de932b7927db",

@@ -43,6 +43,7 @@ class Skew:
         self._after: dict[tuple[str, int], tuple[Lane, str]] = {}
         self._held: set[Lane] = set()
         self._begin = NOTHING_YET
+        self._watched_at = 0.0
         self._heard, self._busy_at = NOTHING_YET, 0.0
         self.let_go = 0
 
@@ -52,7 +53,7 @@ class Skew:
         read = [(topic, partition, lane) for (_, partition), lane in lanes.items() for topic in lane.readings]
         self._behind = {(topic, p): (lane, topic) for topic, p, lane in read if self._is_source(topic)}
         self._after = {(topic, p): (lane, topic) for topic, p, lane in read if not self._is_source(topic)}
-        self._busy_at = self._now()
+        self._busy_at = self._watched_at = self._now()
 
     def hold(self, lane: Lane, topic: str) -> bool:
         """Whether this lane's next batch, of this topic, must wait. It is woken when that may have changed."""
@@ -93,6 +94,9 @@ class Skew:
         return heard if full else heard + AHEAD * self._most
 
     def _unread(self, of: dict[tuple[str, int], tuple[Lane, str]]) -> Iterator[tuple[Lane, str]]:
+        """Those with something left to read; and at first those of which that is not known yet."""
+        fresh = self._now() - self._watched_at < PATIENCE_S
         for (_, partition), (lane, topic) in of.items():
-            if lane.readings[topic].end < self._end(topic, partition):
+            end = self._end(topic, partition)
+            if lane.readings[topic].end < end or (end < 0 and fresh):
                 yield lane, topic

@@ -80,7 +80,10 @@ class Engine:
         self._sought: Counter[tuple[TP, int]] = Counter()
         self._fenced = 0
         self._skew = Skew(
-            graph.max_skew, graph.is_source, lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0]
+            graph.max_skew,
+            graph.is_source,
+            lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0],
+            self.counts,
         )
         self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
         self._open = False

@@ -9,6 +9,7 @@ themselves, never through a hop; the slowest one never waits for another one, so
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from streams.delivery.contracts import NOTHING_YET
@@ -31,12 +32,12 @@ class Skew:
 
     is_source  whether a topic's records tell the time
     end        (topic, partition) -> its end, -1 while unknown
-    let_go     how often patience has ended
+    counts     ("let_go", "sources"): how often patience has ended
     """
 
     def __init__(
         self, most: int, is_source: Callable[[str], bool], end: Callable[[str, int], int],
-        now: Callable[[], float] = time.monotonic,
+        counts: Counter[tuple[str, str]] | None = None, now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._most, self._is_source, self._end, self._now = most, is_source, end, now
         self._behind: dict[tuple[str, int], tuple[Lane, str]] = {}
@@ -45,7 +46,8 @@ class Skew:
         self._begin = NOTHING_YET
         self._watched_at = 0.0
         self._heard, self._busy_at = NOTHING_YET, 0.0
-        self.let_go = 0
+        self._let_go = False
+        self._counts: Counter[tuple[str, str]] = Counter() if counts is None else counts
 
     def watch(self, lanes: dict[tuple[str, int], Lane]) -> None:
         """From now on these lanes. Called at each assignment."""
@@ -86,9 +88,10 @@ class Skew:
         heard = max(self._begin, min(task.heard for task in tasks))
         now = self._now()
         if heard != self._heard or any(self._unread(self._after)):
-            self._heard, self._busy_at = heard, now
+            self._heard, self._busy_at, self._let_go = heard, now, False
         elif now - self._busy_at > PATIENCE_S:
-            self.let_go += 1
+            self._counts["let_go", "sources"] += not self._let_go
+            self._let_go = True
             return FOR_EVER
         full = any(task.heard < task.full_to for task in tasks)
         return heard if full else heard + AHEAD * self._most

@@ -47,12 +47,15 @@ docs: setup  ## build the documentation into build/site, and make its generated 
 	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
 
-first-transition: $(STAMP)  ## from nothing to the first live transition, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
+first-transition: $(STAMP)  ## from nothing to the first live transition on the board, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
 
 bench: setup  ## ours against idiomatic Faust, then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
 	@$(if $(BENCH),,$(BIN)/python -m tests.bench)
 	@$(BIN)/python -m tests.bench --journey small $(BENCH)
+
+bench-scale: setup  ## one worker with a million users: memory, restart, 100,000 timers in a minute, the sink, latency (BENCH="--events 100000 ...")
+	@$(BIN)/python -m tests.bench.scale $(BENCH)
 
 bench-board: setup  ## every query of the board on 100,000 accounts, timed
 	@$(BIN)/python -m tests.bench.board
@@ -88,4 +91,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .audit .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-board simulate chaos soak audit lock clean
+.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-scale bench-board simulate chaos soak audit lock clean

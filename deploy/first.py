@@ -1,4 +1,5 @@
-"""From nothing to the first live transition, timed: own Kafka and ClickHouse, engine and sink, one person who signs up now.
+"""From nothing to the first live transition on the board, timed: own Kafka and ClickHouse, engine, sink and board, one person
+who signs up now.
 
 `make first-transition`; `deploy/from-clone.sh` times the same from a fresh clone on.
 """
@@ -11,14 +12,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import orjson
+from aiohttp import ClientError, ClientSession
 from aiokafka import AIOKafkaConsumer
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.feed import Feeder, due
-from deploy.local.process import ServiceError
+from deploy.local.process import HOST, ServiceError, free_port
 from deploy.local.services import Services, local_services
 from sinks.clickhouse.connect import connect
 from streams.worker import run_migrate, run_topics
@@ -57,7 +60,11 @@ async def _play(services: Services, folder: Path, tell: Callable[[str], None]) -
     ):
         raise Late("topics or tables could not be made; the lines above say why")
     tell("topics and tables are there")
+    token, port = token_urlsafe(12), free_port()
     processes = [Process(role, settings, folder / f"{role}.log").start() for role in ("worker", "sink")]
+    processes.append(
+        Process("board", settings, folder / "board.log", {"JOURNEYS_BOARD_TOKEN": token}, ["--port", str(port)]).start()
+    )
     try:
         consumer = AIOKafkaConsumer(
             "first.transitions.user", bootstrap_servers=plan.kafka, auto_offset_reset="earliest"
@@ -72,6 +79,9 @@ async def _play(services: Services, folder: Path, tell: Callable[[str], None]) -
             tell(f"transition on Kafka: {moved} ({record['name']}, {record['origin']})")
             await _within(_row(plan), "a row in ClickHouse", processes)
             tell("and in ClickHouse, where boards and Grafana read it")
+            board = f"http://{HOST}:{port}"
+            await _within(_on_the_board(board, token, record), "the transition on the board", processes)
+            tell(f"and on the board's page {board}/, as a browser is given it")
     finally:
         for process in processes:
             process.stop()
@@ -97,6 +107,19 @@ async def _row(plan: Plan) -> None:
     while not (await asyncio.to_thread(client.query, "SELECT count() FROM valid_transitions")).result_rows[0][0]:
         await asyncio.sleep(0.1)
     client.close()
+
+
+async def _on_the_board(board: str, token: str, record: dict[str, Any]) -> None:
+    """Until the overview shows this very transition."""
+    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as browser:
+        while True:
+            try:
+                async with browser.get(f"{board}/") as answer:
+                    if f'data-key="{record["id"]}"' in await answer.text():
+                        return
+            except ClientError:
+                pass  # it does not listen yet
+            await asyncio.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ A placeholder that got through would become one entity made of all the people th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-LONGEST = 512
+LONGEST: Final = 512
 """Characters. Real ids stay below 256 (the limit of an e-mail address is 254); longer ones are misplaced payloads."""
 
-PLACEHOLDERS = frozenset(
+PLACEHOLDERS: Final = frozenset(
     {
         "", "-", "--", "0", "-1", "none", "null", "nil", "nan", "n/a", "na", "undefined", "unknown",
         "anonymous", "anon", "guest", "user", "userid", "user_id", "distinct_id", "email", "id", "name", "not set",
@@ -22,7 +22,7 @@ PLACEHOLDERS = frozenset(
 """Lower case. After Mixpanel's and PostHog's lists of refused ids, with unfilled templates added."""
 
 
-_LAST = frozenset(end for text in PLACEHOLDERS for end in (text[-1:], text[-1:].upper()))
+_LAST: Final = frozenset(end for text in PLACEHOLDERS for end in (text[-1:], text[-1:].upper()))
 
 
 class NotAnIdentifier(ValueError):

@@ -46,12 +46,13 @@ class Fed:
 
 class Feeder:
     """Feeds the topics of some sources, {name: topic}. `rate(n, seconds)` says how many records a second to send after n
-    records and so many seconds."""
+    records and so many seconds. `patience_s`: how long Kafka may be away before a record is given up, which ends the feed."""
 
-    def __init__(self, bootstrap: str, topics: Mapping[str, str], partitions: int) -> None:
+    def __init__(self, bootstrap: str, topics: Mapping[str, str], partitions: int, patience_s: float = 40.0) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, linger_ms=5, enable_idempotence=True, max_batch_size=256 * 1024
-        )
+            bootstrap_servers=bootstrap, linger_ms=5, enable_idempotence=True, max_batch_size=256 * 1024,
+            request_timeout_ms=int(patience_s * 1000),
+        )  # fmt: skip
         self._topics = dict(topics)
         self._partitions = partitions
         self.fed = Fed()

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Thread
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from rich.table import Table
 from deploy.demo.engine import Plan, Process
 from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.latency import Latency, steady
+from deploy.demo.opening import opened
 from deploy.demo.story import Stock, Story
 from deploy.demo.watch import PUBLISHED, Follower, Groups
 from deploy.local.process import HOST, ServiceError, free_port
@@ -86,8 +88,8 @@ def play(data: str | None, once: bool, kafka: str | None, clickhouse: str | None
         with local_services(kafka, clickhouse, say=console.print) as services, ExitStack() as boards:
             shows: list[Show] = []
             for name in [data] if data else list(_SETS):
-                shows.append(Show(console, services, _SETS[name](), rate))
-                boards.callback(shows[-1].board.stop)
+                shows.append(Show(console, services, _SETS[name](), rate, console.is_terminal and not once))
+                boards.callback(shows[-1].close)
                 asyncio.run(shows[-1].run())
             console.print(f"\n[bold green]demo: done[/] after {time.monotonic() - began:.0f} s")
             if not once:
@@ -116,8 +118,9 @@ def _stay(console: Console, services: Services, shows: Sequence[Show]) -> None:
 class Show:
     """One data set, from the first record to the summary."""
 
-    def __init__(self, console: Console, services: Services, data: Data, rate: int) -> None:
+    def __init__(self, console: Console, services: Services, data: Data, rate: int, watched: bool) -> None:
         self._console = console
+        self._watched = watched
         self._services = services
         self._data = data
         self._rate = rate
@@ -133,7 +136,8 @@ class Show:
         )
         self._settings = self._plan.write()
         self.name, token, port = data.name, token_urlsafe(12), free_port()
-        self.address = f"http://{HOST}:{port}/?token={token}"
+        self._home = f"http://{HOST}:{port}"
+        self.address = f"{self._home}/?token={token}"
         self.board = Process(
             "board",
             self._settings,
@@ -161,11 +165,17 @@ class Show:
             self.board.start()
             worker.start()
             sink.start()
+            # A thread that nobody waits for: Ctrl-C ends the demo at once, whatever a browser does.
+            Thread(target=opened, args=(self.address, self._home, self._watched), daemon=True).start()
             await self._play(worker, sink)
         finally:
             for process in (worker, sink):
                 process.stop()
-            self._folder.cleanup()
+
+    def close(self) -> None:
+        """The end of the board, and of the settings that the lines to paste name."""
+        self.board.stop()
+        self._folder.cleanup()
 
     def _header(self) -> None:
         say, d = self._console.print, self._definition

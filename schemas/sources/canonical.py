@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -129,7 +129,7 @@ def messages(value: bytes) -> list[Any]:
         return []
 
 
-SOURCE = Source(
+SOURCE: Final = Source(
     "canonical",
     "our own JSON",
     decode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 
@@ -15,19 +15,19 @@ from schemas.time import EARLIEST, LATEST, parse_time
 
 Object = dict[str, Any]
 
-LARGEST = 1_048_576
+LARGEST: Final = 1_048_576
 """Bytes. Kafka's own default limit for a record; Segment refuses above 32 KB a call, 500 KB a batch."""
 
-GZIP = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
 """How a gzip body begins; no JSON does."""
 
-UNPACKED = 20 * LARGEST
+UNPACKED: Final = 20 * LARGEST
 """Bytes that a gzip body may come to: 20 MB is what PostHog and Amplitude take in one batch."""
 
-DEEPEST = 64
+DEEPEST: Final = 64
 """Levels of nesting. Far above any event, far below the 254 at which orjson refuses to write a value back."""
 
-NEVER = 2**62
+NEVER: Final = 2**62
 """A limit for event times where there is none."""
 
 TYPES: frozenset[EventType] = frozenset({"track", "identify", "group", "page", "screen", "alias"})
@@ -186,7 +186,7 @@ def within(at: int, name: str) -> int:
     return at
 
 
-_EXPECTED = "epoch seconds or RFC 3339, such as 2024-05-01T12:00:00.000Z, between 1990 and 2100"
+_EXPECTED: Final = "epoch seconds or RFC 3339, such as 2024-05-01T12:00:00.000Z, between 1990 and 2100"
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ After Segment's spec (common fields, group, alias, B2B SaaS). RudderStack's reco
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from schemas.event import Actor, Event, Place
 from schemas.sources.outcome import Decoded, Failure, Headers, Refused
@@ -40,7 +40,7 @@ from schemas.sources.vendor import within as listed_in
 from schemas.time import parse_time
 from schemas.vocabulary import PLACE_OF
 
-PRECEDENCE = Precedence(
+PRECEDENCE: Final = Precedence(
     time=("timestamp", "originalTimestamp", "receivedAt", "sentAt"),
     id=("messageId",),
     user=("userId",),
@@ -120,7 +120,14 @@ def _event(message: Object, envelope: Object, limit: int, raw: bytes | None) -> 
     )
 
 
-_TYPES = ("track", "page", "identify", "screen", "group", "alias")  # most frequent first; `in` must not hash a list
+_TYPES: Final = (
+    "track",
+    "page",
+    "identify",
+    "screen",
+    "group",
+    "alias",
+)  # most frequent first; `in` must not hash a list
 
 
 def _other_time(message: Object, envelope: Object) -> int:
@@ -184,7 +191,7 @@ def messages(value: bytes) -> list[Any]:
         return []
 
 
-SOURCE = Source(
+SOURCE: Final = Source(
     "segment",
     "Segment",
     decode,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -64,7 +66,7 @@ class Access:
         if request.path.startswith(OPEN) or self.lets_in(request):
             return await handler(request)
         if request.headers.get("Accept", "").startswith("text/html"):
-            raise web.HTTPSeeOther(f"/sign-in?{'wrong=1' if given else ''}".rstrip("?"))
+            raise web.HTTPSeeOther(door(str(request.rel_url.without_query_params("token")), bool(given)))
         return web.Response(status=401, text="sign in with the board's token, as a cookie or a bearer\n")
 
     def signed_in(self, request: web.Request, to: str) -> web.Response:
@@ -79,6 +81,17 @@ class Access:
 async def protect(_request: web.Request, answer: web.StreamResponse) -> None:
     """The headers above, on whatever the board answers, errors included."""
     answer.headers.update(HEADERS)
+
+
+def door(to: str, wrong: bool = False) -> str:
+    """The address of the form, which leads back to where somebody wanted to go."""
+    query = {**({"wrong": "1"} if wrong else {}), **({"to": to} if to != "/" else {})}
+    return f"/sign-in?{urlencode(query)}".rstrip("?")
+
+
+def here(to: object) -> str:
+    """An address of this board; the overview in the place of one that leads elsewhere."""
+    return to if isinstance(to, str) and re.fullmatch(r"/(?![/\\])[^\\\x00-\x1f]*", to) else "/"
 
 
 def same(one: str, other: str) -> bool:

@@ -90,10 +90,10 @@ class Board:
 
     async def warnings(self, now: int) -> list[str]:
         """What every visitor should hear; looked for once a minute, for it changes by the day."""
-        from streams.board.pages.operations import warnings
+        from streams.board.pages.operations import matches, warnings
 
         if time.monotonic() - self._warned_at > WARN_S:
-            self._warned = warnings(self, await self.store.ask(operations.kinds_of_events, now))
+            self._warned = warnings(await matches(self, now), await self.store.ask(operations.pulse))
             self._warned_at = time.monotonic()
         return self._warned
 
@@ -151,7 +151,20 @@ def environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("money", "number", "share", "day", "clock", "duration", "ago", "words", "value", "because"):
+    for name in (
+        "money",
+        "number",
+        "share",
+        "day",
+        "told_day",
+        "clock",
+        "duration",
+        "ago",
+        "words",
+        "value",
+        "clears",
+        "because",
+    ):
         found.filters[name] = getattr(show, name)
     found.filters["lines"] = lambda rows: [charts.Line(*row) for row in rows]
     found.filters["month_names"] = lambda months: [f"{month:%b %y}" for month in months]

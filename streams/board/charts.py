@@ -143,11 +143,11 @@ def _few(labels: Sequence[str], most: int = 6) -> list[str]:
 
 
 def nice(value: float) -> float:
-    """The next larger of 1, 2, 2.5, 5 times a power of ten: an axis that can be read."""
+    """The next larger of a few round numbers times a power of ten: an axis that can be read, and little empty above."""
     if value <= 0:
         return 1.0
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
-    return next(step * power for step in (1, 2, 2.5, 4, 5, 6, 8, 10) if step * power >= value)
+    return next(step * power for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value)
 
 
 def _points(values: Sequence[float], low: float, high: float, width: float, height: float, pad: float) -> str:
@@ -240,14 +240,17 @@ def tone(state: str) -> str:
 
 
 def calendar(acts: Mapping[date, int], last: date, label: str, weeks: int = 53) -> Markup:
-    """A square a day, a column a week, the darker the more was done; today at the right."""
+    """A square a day, a column a week, the stronger the more was done; today at the right.
+
+    The strongest colour is for the busiest tenth of the days: one that was out of the ordinary leaves the others theirs.
+    """
     first = last - timedelta(days=last.weekday() + 7 * (weeks - 1))
-    most = max(acts.values(), default=1)
+    most = sorted(acts.values())[round(0.9 * (len(acts) - 1))] if acts else 1
     squares = []
     for n in range((last - first).days + 1):
         day = first + timedelta(days=n)
         acted = acts.get(day, 0)
-        heat = 0 if not acted else 1 + min(3, int(4 * (acted - 1) / max(most, 1)))
+        heat = 0 if not acted else 1 + min(3, int(4 * (acted - 1) / most))
         squares.append(
             Markup('<rect class="h{}" x="{}" y="{}" width="11" height="11" rx="2"><title>{}</title></rect>').format(
                 heat,

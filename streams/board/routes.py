@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from streams.board.access import COOKIE, Handler
+from streams.board.access import COOKIE, Handler, door, here
 from streams.board.address import Address
 from streams.board.app import HERE, Board, Missing, Page, html
 from streams.board.pages import account, accounts, find, journeys, operations, overview, user
@@ -69,7 +69,7 @@ def _live(board: Board) -> Handler:
 
 def _form(board: Board) -> Handler:
     async def form(request: web.Request) -> web.StreamResponse:
-        page = Page("Sign in", "sign_in.html", {"wrong": "wrong" in request.query})
+        page = Page("Sign in", "sign_in.html", {"wrong": "wrong" in request.query, "to": here(request.query.get("to"))})
         return html(board.render(Address.of("/sign-in", {}), page))
 
     return form
@@ -77,22 +77,23 @@ def _form(board: Board) -> Handler:
 
 def _sign_in(board: Board) -> Handler:
     async def sign_in(request: web.Request) -> web.StreamResponse:
-        if board.access.knows(await _token(request)):
-            return board.access.signed_in(request, "/")
+        given, to = await _told(request)
+        if board.access.knows(given):
+            return board.access.signed_in(request, to)
         await asyncio.sleep(SLOW_S)
-        return web.Response(status=303, headers={"Location": "/sign-in?wrong=1"})
+        return web.Response(status=303, headers={"Location": door(to, wrong=True)})
 
     return sign_in
 
 
-async def _token(request: web.Request) -> str:
-    """What the form holds; "" for what no form of ours sends."""
+async def _told(request: web.Request) -> tuple[str, str]:
+    """The token in the form, and where its reader wanted to go; "" and the overview for what no form of ours sends."""
     try:
         async with asyncio.timeout(FORM_S):
             told = parse_qs((await request.read()).decode("ascii", "replace"), max_num_fields=4)
     except (TimeoutError, ValueError, web.HTTPException, web.RequestPayloadError):
-        return ""
-    return told.get("token", [""])[0].strip()
+        return "", "/"
+    return told.get("token", [""])[0].strip(), here(told.get("to", ["/"])[0])
 
 
 async def _sign_out(_request: web.Request) -> web.StreamResponse:

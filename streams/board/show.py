@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +36,14 @@ def share(value: float | None, digits: int = 0) -> str:
 def day(moment: date | datetime | None) -> str:
     """`5 Feb 2024`."""
     return NOTHING if moment is None else f"{moment.day} {moment:%b %Y}"
+
+
+def told_day(text: Any) -> str:
+    """A time as a source wrote it, as `day` writes it; what is none as it stands."""
+    try:
+        return day(datetime.fromisoformat(str(text)))
+    except ValueError:
+        return str(text)
 
 
 def clock(moment: datetime | None) -> str:
@@ -74,6 +83,21 @@ def value(found: Any) -> str:
     if isinstance(found, (int, float)):
         return f"{found:,.4g}" if isinstance(found, float) and not found.is_integer() else f"{found:,.0f}"
     return str(found)
+
+
+_PLACES = re.compile(r"(\w+) (not in|in) \[([^\]]*)\] \(now (\w+)\)")
+
+
+def clears(text: str) -> str:
+    """What would end an alert, as published, with its lists of states and its counts of signals in words."""
+
+    def place(found: re.Match[str]) -> str:
+        states = [words(name.strip(" '")) for name in found[3].split(",")]
+        listed = " or ".join(filter(None, [", ".join(states[:-1]), states[-1]]))
+        return f"{words(found[1])} {'other than ' if found[2] == 'not in' else ''}{listed} (now {words(found[4])})"
+
+    told = _PLACES.sub(place, text)
+    return re.sub(r"count\(signals\) == 0 \(now (\d+)\)", r"no signal left (now \1)", told)
 
 
 def because(text: str) -> list[dict[str, Any]]:

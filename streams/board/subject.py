@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from schemas.definition.expression import Arith, Const, Fold, MeasureRef, Number
 from schemas.definition.model import Definition, Kind, Measure, ScorePart, Selection
-from sinks.clickhouse.board.people import LevelRules, Seen
+from sinks.clickhouse.board.people import LevelRules
+from sinks.clickhouse.board.seen import Seen, Where
 
 
 class Part(NamedTuple):
@@ -25,16 +26,16 @@ SILENT_BELOW = 1_000
 
 
 class Matched(NamedTuple):
-    """What a selection matched: a day's mean of the week before, and the last 24 hours. None where it has a `where`."""
+    """What a selection matched: a day's mean of the week before, and the last 24 hours."""
 
     selection: str
-    before: float | None
-    last_day: int | None
+    before: float
+    last_day: int
 
     @property
     def silent(self) -> bool:
         """Whether it stopped: thousands a day before, and nothing since."""
-        return self.last_day == 0 and (self.before or 0) >= SILENT_BELOW
+        return self.last_day == 0 and self.before >= SILENT_BELOW
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,20 @@ class Subject:
         known = sum(part.weight for part, value in zip(score.parts, values, strict=True) if value is not None)
         return [_part(part, value, known) for part, value in zip(score.parts, values, strict=True)]
 
-    def silent(self, kinds: Iterable[Mapping[str, Any]]) -> list[Matched]:
-        """Selections that stopped matching. `kinds`: rows of counts by kind of event."""
-        return [one for one in self.matched(kinds) if one.silent]
+    def looking_inside(self) -> dict[str, Seen]:
+        """The selections with a `where`, which a kind of event alone does not decide."""
+        return {one.name: seen(one) for one in self.definition.selections.values() if one.where}
 
-    def matched(self, kinds: Iterable[Mapping[str, Any]]) -> list[Matched]:
-        """Every selection with what it matched, in the definition's order."""
+    def matched(self, kinds: Iterable[Mapping[str, Any]], inside: Mapping[str, Mapping[str, Any]]) -> list[Matched]:
+        """Every selection with what it matched, in the definition's order. `kinds`: counts by kind of event; `inside`: those
+        of the selections that look inside."""
         rows = list(kinds)
-        return [matched(selection, rows) for selection in self.definition.selections.values()]
+        return [
+            Matched(one.name, inside[one.name]["before"], inside[one.name]["last_day"])
+            if one.where
+            else matched(one, rows)
+            for one in self.definition.selections.values()
+        ]
 
     def _measures(self, kind: str) -> tuple[Measure, ...]:
         entity = self.definition.user if kind == "user" else self.definition.account
@@ -89,13 +96,15 @@ class Subject:
 
 def seen(selection: Selection) -> Seen:
     """A selection as what ClickHouse can be asked for."""
-    return Seen(selection.names, selection.types, selection.actors, selection.places)
+    where = tuple(
+        Where("traits" if one.path[0] == "traits" else "properties", one.path[1:], one.op, one.value)
+        for one in selection.where
+    )
+    return Seen(selection.names, selection.types, selection.actors, selection.places, where)
 
 
 def matched(selection: Selection, rows: Iterable[Mapping[str, Any]]) -> Matched:
-    """What a selection matched, counted from events by kind; a `where` looks inside events, which a kind does not say."""
-    if selection.where:
-        return Matched(selection.name, None, None)
+    """What a selection without a `where` matched, counted from events by kind."""
     columns = (
         ("name", selection.names),
         ("type", selection.types),

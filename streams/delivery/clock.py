@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from streams.delivery.contracts import NOTHING_YET
 
-LONGEST_STEP = 5_000
+LONGEST_STEP: Final = 5_000
 """A tick is expected every 100 ms. After a longer pause than this (a suspended process) we cannot know what we missed,
 so no more than this many ms of it count."""
 
-UNKNOWN_LAG = 2**62
+UNKNOWN_LAG: Final = 2**62
 """How late a partition's newest record arrived, before any was read: not live."""
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 E = TypeVar("E")
 """An entity of a logic: opaque to delivery, owned by one partition's task, changed in place by `advance`."""
 
-NEVER = 2**62
+NEVER: Final = 2**62
 """A watermark or deadline beyond every event time."""
 
-NOTHING_YET = -(2**62)
+NOTHING_YET: Final = -(2**62)
 """The watermark of an origin that has said nothing yet: it holds everything back."""
 
 

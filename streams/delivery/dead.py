@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.deadletter import DeadLetter, dead_letter_id
 from streams.delivery.contracts import Dead, Output, Record
 
-TOPIC = "dead-letters"
+TOPIC: Final = "dead-letters"
 """Logical name of the dead-letter topic."""
 
 

@@ -13,15 +13,16 @@ last one every chain of HOPS messages has come to its end. See "Between hops" in
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
-HOPS = 4
+HOPS: Final = 4
 """A link, a link in answer to it, what is passed on, and what its receiver passes on. What a longer chain brings is late by
 as much as partitions are apart, and the grace period has to be enough for it."""
 
-LEVELS = tuple(f"^{level}" for level in range(HOPS))
+LEVELS: Final = tuple(f"^{level}" for level in range(HOPS))
 """Behind a sender's name: its levels."""
 
-HEARD = "^"
+HEARD: Final = "^"
 """Behind a sender's name: up to where it has heard its stage out, for the stage that follows."""
 
 Names = tuple[bytes, ...]

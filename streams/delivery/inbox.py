@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from streams.delivery.contracts import Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.delivery.dead import dead_letter
@@ -150,4 +150,4 @@ def heaviest(kinds: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return min(kinds, key=lambda kind: _WEIGHT[kind[0]], default=("dropped", "nothing"))
 
 
-_WEIGHT = {"dead": 0, "ok": 1, "redirected": 2, "repeated": 3, "clock": 4, "dropped": 5}
+_WEIGHT: Final = {"dead": 0, "ok": 1, "redirected": 2, "repeated": 3, "clock": 4, "dropped": 5}

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from streams.delivery.contracts import NEVER, NOTHING_YET, Origin, Output, Record
 
-HEADER = "o"
+HEADER: Final = "o"
 """Name of the Kafka header that carries an origin."""
 
-_ORIGIN = struct.Struct("<QIq")
+_ORIGIN: Final = struct.Struct("<QIq")
 
 
 def encode_origin(origin: Origin) -> bytes:

@@ -12,40 +12,40 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.delivery.contracts import Output
 
-FORMAT = 1
+FORMAT: Final = 1
 """First byte of every value. Readers refuse a higher one; older ones stay readable."""
 
-CLAIM_KEY = b"c:"
-PARTITION_KEY = b"p:"
-DEFINITION_SPACE = b"d:"
-KEPT_SPACE = b"x:"
+CLAIM_KEY: Final = b"c:"
+PARTITION_KEY: Final = b"p:"
+DEFINITION_SPACE: Final = b"d:"
+KEPT_SPACE: Final = b"x:"
 
-ENDED = 1
+ENDED: Final = 1
 """Flag: the entity is gone; the record stays until nothing that was applied to it can be read again."""
 
-HAS_OUTBOX = 2
+HAS_OUTBOX: Final = 2
 """Flag: outputs precede the payload."""
 
-_VERSION = 2
+_VERSION: Final = 2
 """The other six flags are a number: under which of the partition's definitions the entity is kept (see versions.py)."""
 
-_PREFIX = struct.Struct("<BBI")  # format, flags, generation
-_HEADER = struct.Struct("<BBIQqB")  # prefix, batch, deadline, how many applied offsets follow
-_ONE = struct.Struct("<BBIQqBBQ")  # the header with exactly one applied offset: by far the most common record
-_APPLIED = struct.Struct("<BQ")  # index of the input topic, offset
-_KEY_LENGTH = struct.Struct("<H")
-_LENGTH = struct.Struct("<I")
-_OUTPUT = struct.Struct(
+_PREFIX: Final = struct.Struct("<BBI")  # format, flags, generation
+_HEADER: Final = struct.Struct("<BBIQqB")  # prefix, batch, deadline, how many applied offsets follow
+_ONE: Final = struct.Struct("<BBIQqBBQ")  # the header with exactly one applied offset: by far the most common record
+_APPLIED: Final = struct.Struct("<BQ")  # index of the input topic, offset
+_KEY_LENGTH: Final = struct.Struct("<H")
+_LENGTH: Final = struct.Struct("<I")
+_OUTPUT: Final = struct.Struct(
     "<IiiiBB"
 )  # index, partition or -1, key length or -1, value length or -1, topic length, headers
-_OUTPUT_HEADER = struct.Struct("<BI")  # name length, value length
+_OUTPUT_HEADER: Final = struct.Struct("<BI")  # name length, value length
 
 
-_BATCH = struct.Struct("<Q")
+_BATCH: Final = struct.Struct("<Q")
 
 
 class UnknownFormat(Exception):

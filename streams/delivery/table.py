@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 from streams.delivery import record as rec
 from streams.delivery.contracts import NEVER, E, Logic, Output
@@ -322,11 +322,11 @@ class Table(Generic[E]):
         return [(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]
 
 
-LOOKS = 2_000
+LOOKS: Final = 2_000
 """How many decoded entities one batch looks at to free memory: twice as many as a batch of 1,000 records can decode."""
 
-NAMES_WAITING = 500
+NAMES_WAITING: Final = 500
 """Records beside one entity that may wait for the checkpoint: they go out in one group, with what a batch adds."""
 
-NAMES_A_GROUP = 2_000
+NAMES_A_GROUP: Final = 2_000
 """Deletions in one group: about 150 kB, well below the 1 MB that a broker takes as one batch."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Final
 
 from streams.delivery.contracts import NEVER
 
-WIDTH = 60_000
+WIDTH: Final = 60_000
 """Bucket width in ms. Exact order comes from the heap, so buckets only need to be few: one million deadlines spread
 over 30 days take 43,200 lists of a minute each, against nearly a million of a second each."""
 

@@ -7,9 +7,9 @@ are taken over one by one, and one that is reached only after a crash is taken o
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
-MOST = 64
+MOST: Final = 64
 """Six bits of a state's header hold the number. A number is used again once no state has it."""
 
 

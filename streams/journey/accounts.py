@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import chain, islice
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import orjson
 
@@ -24,7 +24,7 @@ from streams.journey.rollup import GONE, Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally, hasty, now_at
 from streams.journey.users import refused
 
-LEVELS = get_args(Level)
+LEVELS: Final = get_args(Level)
 
 
 class AccountsLogic(Journeys):

@@ -8,7 +8,7 @@ then, nothing was ever said.
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.alert import Alert, alert_id
 from schemas.definition.model import AlertRule, Definition, EntityDefinition
@@ -19,7 +19,7 @@ from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSig
 from streams.journey.publish import Publisher
 from streams.journey.state import State
 
-_FIELDS = tuple(field.name for field in fields(Alert))
+_FIELDS: Final = tuple(field.name for field in fields(Alert))
 
 Status = Literal["opened", "resolved", "retracted"]
 

@@ -9,7 +9,7 @@ wait for their time, and a further account of one user (`A_MEMBERSHIP`).
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -25,15 +25,15 @@ from streams.journey.selections import Hit, Selections
 from streams.journey.state import Cell, State
 from streams.journey.timeline import CLOSED, RECENT, SEEN, Entity
 
-TEXT = 36
+TEXT: Final = 36
 """Characters of a text: those of a UUID, which most ids are; names of features, plans and steps are shorter."""
 
-NOW = 1_999_999_999_999
-TODAY = NOW // DAY
-A_MEMBERSHIP = TEXT + len('"":20000,')
+NOW: Final = 1_999_999_999_999
+TODAY: Final = NOW // DAY
+A_MEMBERSHIP: Final = TEXT + len('"":20000,')
 
 
-_FIELDS = [field.name for field in fields(Alert)]
+_FIELDS: Final = [field.name for field in fields(Alert)]
 
 
 class Bound(NamedTuple):

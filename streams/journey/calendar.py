@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from typing import Final
 from zoneinfo import ZoneInfo
 
-DAY = 86_400_000
+DAY: Final = 86_400_000
 """Milliseconds of a day in UTC, and the unit in which windows are written."""
 
-_EPOCH = date(1970, 1, 1).toordinal()
-_QUARTER = 900_000
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_QUARTER: Final = 900_000
 """Every offset in use since 1970 changes on a quarter of an hour, so one look-up serves a quarter."""
 
 

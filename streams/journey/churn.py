@@ -12,29 +12,29 @@ days that were known long ago and come again in pieces count again.
 from __future__ import annotations
 
 from math import ceil, exp, log
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.model import Churn
 from streams.journey.gauge import Gauge
 
-KNOWN = 62
+KNOWN: Final = 62
 """Days whose being counted is known, one bit each: as many as a JSON integer holds."""
 
-_MASK = (1 << KNOWN) - 1
+_MASK: Final = (1 << KNOWN) - 1
 
-FLOOR = 0.1
+FLOOR: Final = 0.1
 """Added before the logarithm, so that nobody is infinitely gone; a tenth of one active day."""
 
-DIGITS = 4
+DIGITS: Final = 4
 """Of the probability. No calibration is as good as a ten-thousandth, and a value that no longer changes wakes nobody."""
 
-MOST_DAYS = 60
+MOST_DAYS: Final = 60
 """Active days in a row that are worth asking for."""
 
-_FAR = 10_000.0
+_FAR: Final = 10_000.0
 """Days that one step goes at most, where the slope is next to nothing."""
 
-_EDGE = 1e-9
+_EDGE: Final = 1e-9
 """No probability is nearer to 0 or 1 than this when its score is asked for."""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil, floor, inf, nextafter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.definition import words
 from schemas.definition.expression import (
@@ -32,16 +32,16 @@ from streams.journey.guards import Guards
 from streams.journey.state import State
 from streams.journey.supposed import Key, Reading, Supposed, Values, is_number, leaves, number, state_of, term, true
 
-ROUNDS = 6
+ROUNDS: Final = 6
 """Moving one term can undo another condition; after so many times there is no end to it."""
 
-FAR = 2**43
+FAR: Final = 2**43
 """No count and no wait (ms: 280 years) is looked for beyond it."""
 
-JUST = 1e-6
+JUST: Final = 1e-6
 """How far beyond a bound a value goes that has to be above or below it, and takes any value: less than a cent."""
 
-WHOLE = ("count", "distinct", "active_days", "active_weeks", "members")
+WHOLE: Final = ("count", "distinct", "active_days", "active_weeks", "members")
 """Kinds of measure whose values are whole numbers: one unit is one."""
 
 

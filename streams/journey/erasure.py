@@ -7,7 +7,7 @@ is read only from our own topics, where each source's records have been through 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -43,8 +43,8 @@ class Released(NamedTuple):
     said: list[Any]
 
 
-LATER = "after grace"
-AT_ONCE = "at once"
+LATER: Final = "after grace"
+AT_ONCE: Final = "at once"
 """How an erased user leaves an account: with the facts of its last hours in place, or with whatever is there by now."""
 
 

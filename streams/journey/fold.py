@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 from schemas.alert import Alert
 from schemas.definition.model import Definition, EntityDefinition, Kind
@@ -32,7 +32,7 @@ from streams.journey.state import State
 from streams.journey.terms import Terms
 from streams.journey.touch import ALL, Touch
 
-AWAKE = 35 * DAY
+AWAKE: Final = 35 * DAY
 """An account that nothing was heard of for so long is not written down every day any more: a month's windows are empty."""
 
 

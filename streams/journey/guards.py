@@ -15,7 +15,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from math import ceil, floor
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.expression import (
     Age,
@@ -457,4 +457,4 @@ _RUNTIME: dict[str, Any] = {
 }
 _COMPARERS: dict[CompareOp, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq", "!=": "ne"}
 _MIRROR: dict[CompareOp, CompareOp] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
-_ARITH = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+_ARITH: Final = {"+": "add", "-": "sub", "*": "mul", "/": "div"}

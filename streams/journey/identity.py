@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
@@ -16,7 +16,7 @@ from schemas.event import Event
 from schemas.identifiers import NotAnIdentifier, identifier
 from schemas.member import MemberFacts
 
-ACCOUNT_TRAITS = {
+ACCOUNT_TRAITS: Final = {
     "hubspot_merged": "hubspot:{}",
     "hubspot_ticket": "hubspot:ticket:{}", "salesforce_case": "salesforce:case:{}",
     "hubspot_deal": "hubspot:deal:{}", "salesforce_opportunity": "salesforce:opportunity:{}",
@@ -30,24 +30,24 @@ ACCOUNT_TRAITS = {
 written in the account of an event, which has the vendor's name space. What stands for a part of a customer (a deal, a
 ticket) gives way to what stands for the customer; support to billing, billing to the CRM. Own choice: any order would do."""
 
-STRENGTH = {
+STRENGTH: Final = {
     "anonymous": 0, "email": 1, "user": 2,
     "domain": 0, **{kind: n for n, kind in enumerate(ACCOUNT_TRAITS, 1)}, "account": len(ACCOUNT_TRAITS) + 1,
 }  # fmt: skip
 """How well a kind of identifier knows whom it names; users above, accounts below. The weaker one gives way."""
 
-_SPACES = sorted(
+_SPACES: Final = sorted(
     {written[:-2]: kind for kind, written in ACCOUNT_TRAITS.items() if written != "{}"}.items(), reverse=True
 )
 """Name spaces and the strongest of their kinds, `hubspot:deal:` before `hubspot:`."""
 
-_TOLD_BY = ("billing", "crm", "support")
+_TOLD_BY: Final = ("billing", "crm", "support")
 """Places whose events say in their traits what else their account is called, whatever their type."""
 
-MAIL = "email:"
+MAIL: Final = "email:"
 """Before an address that a vendor knows a person by, where it knows no user id."""
 
-MAIL_HOSTS = frozenset(
+MAIL_HOSTS: Final = frozenset(
     {
         "aol.com", "gmail.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "icloud.com", "live.com", "mail.ru",
         "me.com", "msn.com", "outlook.com", "proton.me", "protonmail.com", "qq.com", "web.de", "yahoo.com", "yandex.ru",
@@ -56,7 +56,7 @@ MAIL_HOSTS = frozenset(
 )  # fmt: skip
 """Domains that stand for no company: anybody may have an address there."""
 
-MOST_NAMES = 64
+MOST_NAMES: Final = 64
 """Identifiers that a survivor remembers having linked. One that fell out is linked again at its next mention: harmless."""
 
 Names = dict[str, str]
@@ -227,7 +227,7 @@ class Message(NamedTuple):
         return orjson.dumps({self.what: self.id, "t": self.t, "valid": self.valid, "said": self.said})
 
 
-MARKS = (b'{"link":', b'{"merge":', b'{"hit":', b'{"member":', b'{"erase":', b'{"release":')
+MARKS: Final = (b'{"link":', b'{"merge":', b'{"hit":', b'{"member":', b'{"erase":', b'{"release":')
 """How a message begins, and nothing else on its topic does: events begin with their id, facts with `fact`."""
 
 
@@ -238,7 +238,7 @@ def message(value: bytes, to: str) -> Message:
     return Message(what, key, to, found["t"], found["said"], found["valid"])
 
 
-PASSED = "\x1f"
+PASSED: Final = "\x1f"
 """Between an id and those who passed it on. Two ways to the same entity are two inputs: each is taken back on its own.
 
 It sorts before whatever an id goes on with, so an event stays in front of the links that it makes (`~`).

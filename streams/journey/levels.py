@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fnmatch import translate
-from typing import Any, cast
+from typing import Any, Final, cast
 from unicodedata import normalize
 
 from schemas.definition.model import Levels
 from schemas.member import Level
 
-NO_TITLES = frozenset(
+NO_TITLES: Final = frozenset(
     {"", "-", "--", "?", "n/a", "na", "none", "null", "unknown", "undefined", "not set", "k.a.", "keine angabe"}
 )
 """What people and CRMs write where there is no title; a missing title is unknown, whatever `*` matches."""
 
-REMEMBERED = 4_096
+REMEMBERED: Final = 4_096
 """Titles whose level is kept: matching one costs a hundred times as much as looking it up."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -24,7 +24,7 @@ from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
 from streams.journey.timeline import UNHEARD, Entity, Input, Retract, Tally, Timeline, stamped
 
-HOUR = 3_600_000
+HOUR: Final = 3_600_000
 """A changed published value is written at most hourly: often enough for a board, rare enough for a busy user."""
 
 

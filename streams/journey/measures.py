@@ -6,7 +6,7 @@ day it happened, whenever it arrives. Windows are whole days: with `within` of n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.model import Measure
 from schemas.time import LATEST, parse_time
@@ -32,7 +32,7 @@ class First(Gauge):
         return min(a, b)
 
 
-LARGEST = 2**53
+LARGEST: Final = 2**53
 """No sum goes further from 0. Above it a double is no longer exact, and somewhere above that JSON loses the number:
 one absurd amount would make a state that cannot be written, or not read back the same."""
 

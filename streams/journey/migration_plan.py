@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from schemas.definition.differ import differences
 from schemas.definition.digest import plain
 from schemas.definition.errors import nearest
 from schemas.definition.model import Definition, EntityDefinition, Kind, Machine, Measure, Migrate
 
-NOTHING = Migrate((), ())
+NOTHING: Final = Migrate((), ())
 KINDS: tuple[Kind, ...] = ("user", "account")
 
 

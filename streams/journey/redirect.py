@@ -8,7 +8,7 @@ an entity that may not pass an input on keeps it. Forwarding, like publishing, i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.journey.changes import Change, Fact, Out
 from streams.journey.erasure import Erase, Released, erase_too, erased_member, release_on
@@ -31,7 +31,7 @@ from streams.journey.merge import portable, remember
 from streams.journey.selections import Hit
 from streams.journey.state import State
 
-WEAKEST = {"user": "anonymous", "account": "domain"}
+WEAKEST: Final = {"user": "anonymous", "account": "domain"}
 """What an input counts as that came directly: it may go wherever its entity forwards to."""
 
 

@@ -6,14 +6,14 @@ window are forgotten: those members still count in all.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.model import EntityDefinition, MemberFilter
 from streams.journey.calendar import DAY
 
 Rollup = list[Any]
 
-KINDS = 4_096
+KINDS: Final = 4_096
 """Kinds of members (stage, stages reached, risk, level, permission) whose rollups are remembered: a definition of six
 stages has a few hundred."""
 
@@ -55,7 +55,7 @@ class Member:
         return Member(day, self.stage, self.reached, self.risk, self.level, self.admin, self.life)
 
 
-GONE = Member(None, "", (), None, "unknown", False, life=-1)
+GONE: Final = Member(None, "", (), None, "unknown", False, life=-1)
 """In the place of a member who left: of no life of the account, so nobody sees it, and not kept once it has settled."""
 
 

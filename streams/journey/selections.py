@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.model import Condition, Definition, EntityDefinition, Selection
 from schemas.event import Event
 from streams.journey.identity import Names, account_names, user_names
 
-_SHAPES = 20_000
+_SHAPES: Final = 20_000
 """Different (name, type, actor, place) remembered; a source that invents names without end starts the table afresh."""
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {

@@ -6,13 +6,13 @@ goes on reading every older one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from streams.journey.rollup import Rollup
 
-VERSION = 2
+VERSION: Final = 2
 """2 added `into` and `names`."""
 
 Cell = Any

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -30,28 +30,28 @@ from streams.journey.rollup import Member
 from streams.journey.selections import Hit
 from streams.journey.state import State, load
 
-RECENT = 64
+RECENT: Final = 64
 """Recent inputs kept at most; beyond, the oldest settle early (counted). More would make a busy entity's record large."""
 
-UNHEARD = 512
+UNHEARD: Final = 512
 """... and while other partitions have still to be heard out, which in live traffic takes a second or two: in catch-up they
 may be days apart."""
 
-SEEN = 16
+SEEN: Final = 16
 """Settled inputs whose repetition is still recognised; a vendor's retry follows its first attempt within a few events."""
 
-BACKFILL = 86_400_000
+BACKFILL: Final = 86_400_000
 """Published more than a day after it happened: nobody is to be paged for it."""
 
-CLOSED = 4
+CLOSED: Final = 4
 """Settled inputs that may stand beside the settled state. Of four a record is a quarter longer, and one in five is written."""
 
-_FORMAT = 2
+_FORMAT: Final = 2
 """2 added the closed inputs."""
 
-_FRAME = Struct("<BIII")
-_FRAME_1 = Struct("<BII")
-_MARK = Struct("<II")
+_FRAME: Final = Struct("<BIII")
+_FRAME_1: Final = Struct("<BII")
+_MARK: Final = Struct("<II")
 
 Input = Hit | Fact | Link | Merge | Erase | Released
 

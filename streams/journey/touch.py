@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
+from typing import Final
 
 from schemas.definition.expression import (
     Age,
@@ -34,7 +35,7 @@ from schemas.definition.expression import (
 from schemas.definition.model import EntityDefinition
 from schemas.definition.satisfy import positive
 
-ALL = -1
+ALL: Final = -1
 """Everything: of a state that was just loaded, and of one in which a guard was held back."""
 
 

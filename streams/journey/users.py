@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from schemas.definition.model import Definition
 from schemas.event import Event
@@ -30,9 +30,9 @@ from streams.journey.members import Alone
 from streams.journey.selections import Selections, used_selections
 from streams.journey.timeline import Entity, Input, now_at
 
-_ALONE = Alone()
+_ALONE: Final = Alone()
 
-WATERMARK = b'{"type":"watermark"'
+WATERMARK: Final = b'{"type":"watermark"'
 """How `canonical.watermark` begins: a sender's promise, on a topic of any source."""
 
 

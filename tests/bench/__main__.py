@@ -92,8 +92,8 @@ class Bench:
         print(
             f"{given.events:,} Segment-shaped events of {given.users:,} users in {given.accounts:,} accounts, {given.skew} skew"
         )
-        await self._fill("bench-large", given.events, given.users)
-        await self._fill("bench-small", given.small, max(1, given.users * given.small // given.events))
+        await self.fill("bench-large", given.events, given.users)
+        await self.fill("bench-small", given.small, max(1, given.users * given.small // given.events))
         ours = [await self._ours(f"ours{n}.", "bench-large", given.events) for n in range(given.runs)]
         base = [await self._baseline(f"base{n}", given.small) for n in range(given.runs)]
         await self._ours("oursmall.", "bench-small", given.small)
@@ -101,7 +101,7 @@ class Bench:
         await self._entities("ours0.")
         return self._report(ours, base, equal)
 
-    async def _fill(self, topic: str, events: int, users: int) -> None:
+    async def fill(self, topic: str, events: int, users: int) -> None:
         plan = self._plan(f"{topic}.", topic)
         if await asyncio.to_thread(run_topics, plan.write(f"{topic}.toml"), True, PARTITIONS, True):
             raise SystemExit("bench: the topics could not be created")
@@ -201,7 +201,7 @@ class Bench:
                     raise SystemExit(f"bench: the worker ended with {ended()}:\n{tail()}")
                 lag = await groups.lag(group, topics[:1])
                 now, done = time.monotonic(), events - lag
-                cpu, resident = _usage(pid)
+                cpu, resident = usage(pid)
                 memory = max(memory, resident)
                 if first is None and done > 0:
                     first = (now, done, cpu)
@@ -246,7 +246,7 @@ class Bench:
         return 0
 
 
-def _usage(pid: int) -> tuple[float, float]:
+def usage(pid: int) -> tuple[float, float]:
     """CPU seconds and resident MiB of the guarded command, the guard's only child."""
     try:
         children = psutil.Process(pid).children(recursive=True)

@@ -193,7 +193,7 @@ def asked(client: Client) -> list[Asked]:
     ids = [row["account"] for row in accounts.page(client, everything, "mrr", True, 50)]
     add("accounts", accounts.reasons, ids)
     add("accounts", accounts.histories, ids, "health", now)
-    add("accounts", accounts.executives_seen, ids, subject.levels, subject.seen)
+    add("accounts", accounts.active_by_level, ids, subject.levels, subject.seen, now)
     one = ids[0]
     add("account", queries.standing, "account", one)
     for query in (entity.steps, entity.alerts):
@@ -214,6 +214,7 @@ def asked(client: Client) -> list[Asked]:
     for query in (operations.definitions, operations.held, operations.stock):
         add("operations", query)
     add("operations", operations.kinds_of_events, now)
+    add("operations", operations.matches, now, subject.looking_inside())
     return found
 
 

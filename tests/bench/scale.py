@@ -1,7 +1,7 @@
 """`make bench-scale`: one worker with a million users: memory, taking over again, 100,000 timers in a minute, latency, the sink.
 
 Each step builds on the one before, on one broker: build the state, start the worker anew, let timers fall due beside a
-steady load, let the sink catch up, and measure latency at half of the throughput. Figures are printed as they come.
+steady load, let the sink store, and measure latency at half of the throughput. Figures are printed as they come.
 """
 
 from __future__ import annotations
@@ -53,12 +53,11 @@ BEFORE_S, AFTER_S = 20, 20
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
-    parser.add_argument("--events", type=int, default=2_500_000, help="that build the state")
-    parser.add_argument(
-        "--users", type=int, default=1_300_000, help="drawn from: with 2,500,000 events four in five come"
-    )
+    parser.add_argument("--events", type=int, default=1_500_000, help="that build the state")
+    parser.add_argument("--users", type=int, default=2_000_000, help="drawn from; about half of them come")
     parser.add_argument("--accounts", type=int, default=50_000)
     parser.add_argument("--due", type=int, default=100_000, help="timers that fall due within one minute")
+    parser.add_argument("--sink", type=int, default=60, help="seconds of storing")
     parser.add_argument("--latency", type=int, default=60, help="seconds at half of the throughput")
     given = parser.parse_args()
     with (
@@ -99,7 +98,7 @@ class Scale:
                 await self._build()
                 await self._take_over()
                 await self._timers()
-                await self._sink_catches_up()
+                await self._sink_stores()
                 await self._latency()
             finally:
                 await self._producer.stop()
@@ -168,26 +167,40 @@ class Scale:
         print(f"  before them: {_spread(else_)}\n  beside them: {_spread(beside)}")
         print(f"  longest computing in one go: {1000 * figures['longest']:.0f} ms", flush=True)
 
-    async def _sink_catches_up(self) -> None:
-        """All that was published so far, from the first record on."""
+    async def _sink_stores(self) -> None:
+        """From the first record on for a while; then the sink is set to the end, so that what follows is new to it."""
         if await asyncio.to_thread(run_migrate, self._settings, True):
             raise SystemExit("bench: ClickHouse's tables could not be created")
-        topics = [self._plan.prefix + topic for topic in SINK_TOPICS]
+        group, topics = f"{self._plan.prefix}engine-sink", [self._plan.prefix + topic for topic in SINK_TOPICS]
         ends = await self._groups.ends(topics)
         self._sink.start()
-        await self._until(lambda: self._sunk(topics, below=ends), "the sink's first commit", 120)
-        first, began, cpu = (
-            ends - await self._groups.lag(f"{self._plan.prefix}engine-sink", topics),
-            time.monotonic(),
-            self._usage(self._sink),
-        )
-        await self._until(lambda: self._sunk(topics), "the sink", 3_600)
+        await self._until(lambda: self._sunk(group, topics, ends), "the sink's first commit", 120)
+        first, began, cpu = await self._groups.lag(group, topics), time.monotonic(), self._usage(self._sink)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._given.sink):
+                await self._until(lambda: self._sunk(group, topics), "the sink", 3_600)
+        done = first - await self._groups.lag(group, topics)
         seconds, used = time.monotonic() - began, self._usage(self._sink) - cpu
         print(
-            f"sink     {ends:,} records: {(ends - first) / seconds:,.0f} rows/s, {used / (ends - first) * 1e6:.1f} CPU-s per million,"
-            f" {self._memory(self._sink)}",
+            f"sink     {done / seconds:,.0f} rows/s over {seconds:.0f} s and {done:,} of {ends:,} records,"
+            f" {used / max(done, 1) * 1e6:.1f} CPU-s per million, {self._memory(self._sink)}",
             flush=True,
         )
+        self._sink.stop()
+        await self._to_the_end(group, topics)
+        self._sink.start()
+        await self._until(lambda: self._sunk(group, topics), "the sink at the end", 120)
+
+    async def _to_the_end(self, group: str, topics: list[str]) -> None:
+        """Commit the ends in the name of a group whose members are gone."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._plan.kafka, group_id=group, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            partitions = await partitions_of(self._plan.kafka, topics)
+            consumer.assign(partitions)
+            await consumer.commit(await consumer.end_offsets(partitions))
+        finally:
+            await consumer.stop()
 
     async def _latency(self) -> None:
         """Half of the throughput, everybody's events, from when each was due."""
@@ -199,7 +212,7 @@ class Scale:
             )
             await asyncio.sleep(5)
         kafka = [seen[event][0] - when for event, when in due.items() if event in seen]
-        client = clickhouse_connect.get_client(**self._clickhouse, database=self._plan.database)
+        client = clickhouse_connect.get_client(**{**self._clickhouse, "database": self._plan.database})
         rows = client.query(
             "SELECT JSONExtractString(cause, 'event') AS event, min(toUnixTimestamp64Milli(inserted_at))"
             " FROM transitions WHERE startsWith(event, 'load-') GROUP BY event"
@@ -274,9 +287,8 @@ class Scale:
         members = await self._groups.lag(f"{self._plan.prefix}engine", [f"{self._plan.prefix}members"])
         return lag <= 0 and members <= 8
 
-    async def _sunk(self, topics: list[str], below: int = 0) -> bool:
-        lag = await self._groups.lag(f"{self._plan.prefix}engine-sink", topics)
-        return lag < below if below else lag <= 0
+    async def _sunk(self, group: str, topics: list[str], below: int = 1) -> bool:
+        return await self._groups.lag(group, topics) < below
 
     async def _until(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 600) -> None:
         began = time.monotonic()

@@ -34,6 +34,7 @@ async def play(case: Case, seed: int, servers: Servers, without: str = "", kept:
 def main() -> int:
     options = _options()
     process.START_S *= SLOW
+    process.STOP_S *= SLOW
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the suite's own clients lose their broker too
     if options.list:
         for case in CASES.values():

@@ -106,7 +106,8 @@ async def clickhouse_hangs(world: World, luck: Random) -> None:
     await _happens(world)
     took = await sink.stop()
     assert took < 12 * SLOW, f"it took {took:.0f} s to end"
-    assert "did not end within" not in sink.text(), "it ended by force"
+    if SLOW == 1:  # a starved process may take longer to end than it is given, whatever ClickHouse does
+        assert "did not end within" not in sink.text(), "it ended by force"
     world.servers.clickhouse.faults.clear()
     world.heal()
     sink.start()

@@ -197,6 +197,7 @@ def main() -> int:
     parser.add_argument("--calm", action="store_true", help="without faults")
     options = parser.parse_args()
     process.START_S *= SLOW
+    process.STOP_S *= SLOW
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with LocalKafka(say=print) as kafka, LocalClickHouse(with_faults=True, say=print) as clickhouse:
         servers = Servers(kafka, clickhouse)

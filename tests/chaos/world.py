@@ -227,7 +227,8 @@ class World:
             await feeder.play([due(event.line) for event in told], until, lambda n, s: rate)
 
     def feeder(self) -> Feeder:
-        return Feeder(self.plan.kafka, self.plan.topics, self.plan.partitions)
+        """It outlives a broker that comes back late, which a starved one does."""
+        return Feeder(self.plan.kafka, self.plan.topics, self.plan.partitions, patience_s=5 * PATIENCE_S)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

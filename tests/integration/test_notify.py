@@ -24,7 +24,7 @@ DAY_S = 86_400
 
 RULES = """\
 language: 1
-link: "https://board.acme.io/{kind}s/{entity}?alert={alert}"
+link: "https://board.acme.io/{kind}/{entity}#alert-{alert}"
 channels:
   mail: {url: "$SMTP?from=journeys@acme.io&to=cs@acme.io"}
   hook: {webhook: $HOOK, secret: $SECRET}

@@ -7,8 +7,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.clickhouse.board.people import LevelRules, Seen
+from sinks.clickhouse.board.people import LevelRules
 from sinks.clickhouse.board.scope import ACCOUNTS, NOW, Scope
+from sinks.clickhouse.board.seen import Seen
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
@@ -113,20 +114,30 @@ def histories(
     return {row["account"]: row["points"] for row in found}
 
 
-def executives_seen(client: Client, accounts: Sequence[str], levels: LevelRules, seen: Seen) -> dict[str, Any]:
-    """{account: when one of its executives was last active}; without those who never were."""
-    if not levels:
-        return {}
+def active_by_level(
+    client: Client, accounts: Sequence[str], levels: LevelRules, seen: Seen, now: int, zone: str = "UTC"
+) -> dict[str, dict[str, Row]]:
+    """{account: {level: {weekly, last}}}: members active on one of the last seven days of `zone`, and when one last was.
+
+    Levels of which nobody was ever active are not in it.
+    """
     found = ask(
         client,
-        "WITH people AS (SELECT entity, assumeNotNull(account) AS account FROM entities FINAL"
-        " WHERE kind = 'user' AND NOT gone AND account IN {accounts:Array(String)}"
-        f" AND {levels.column('carried.title')} = 'executive')"
-        " SELECT p.account AS account, max(e.last) AS last FROM people AS p INNER JOIN ("
+        "WITH people AS (SELECT entity, assumeNotNull(account) AS account,"
+        f" {levels.column('carried.title')} AS level FROM entities FINAL"
+        " WHERE kind = 'user' AND NOT gone AND account IN {accounts:Array(String)})"
+        f" SELECT p.account AS account, p.level AS level, max(e.last) AS last,"
+        f" countIf(toDate(e.last, {{zone:String}}) > toDate({NOW}, {{zone:String}}) - 7) AS weekly"
+        " FROM people AS p INNER JOIN ("
         f"  SELECT entity, max(at) AS last FROM events WHERE entity IN (SELECT entity FROM people) AND {seen.condition()}"
-        "  GROUP BY entity) AS e ON e.entity = p.entity GROUP BY account",
+        "  GROUP BY entity) AS e ON e.entity = p.entity GROUP BY account, level",
         accounts=list(accounts),
+        now=now,
+        zone=zone,
         **levels.parameters(),
         **seen.parameters(),
     )
-    return {row["account"]: row["last"] for row in found}
+    told: dict[str, dict[str, Row]] = {}
+    for row in found:
+        told.setdefault(row["account"], {})[row["level"]] = {"weekly": row["weekly"], "last": row["last"]}
+    return told

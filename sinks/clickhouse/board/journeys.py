@@ -9,8 +9,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from sinks.clickhouse.board.people import Seen
 from sinks.clickhouse.board.scope import BY_YEAR, NOW, TRULY, Scope
+from sinks.clickhouse.board.seen import Seen
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]

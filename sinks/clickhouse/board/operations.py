@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse.board.scope import NOW
+from sinks.clickhouse.board.seen import Seen
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
@@ -87,6 +89,31 @@ def kinds_of_events(client: Client, now: int, days: int = 7) -> list[Row]:
         now=now,
         days=days,
     )
+
+
+def matches(client: Client, now: int, chosen: Mapping[str, Seen], days: int = 7) -> dict[str, Row]:
+    """{selection: {last_day, before}}, counted as in `kinds_of_events`: for selections that look inside events."""
+    if not chosen:
+        return {}
+    asked = {f"s{n}": seen for n, seen in enumerate(chosen.values())}
+    counted = ", ".join(
+        f"countIf(at > day AND {seen.condition(tag)}) AS {tag}_last,"
+        f" countIf(at <= day AND {seen.condition(tag)}) / {{days:UInt32}} AS {tag}_before"
+        for tag, seen in asked.items()
+    )
+    named = {name: value for tag, seen in asked.items() for name, value in seen.parameters(tag).items()}
+    (row,) = ask(
+        client,
+        f"SELECT {counted} FROM (SELECT *, {NOW} - INTERVAL 1 DAY AS day FROM events"
+        f"  WHERE at > {NOW} - INTERVAL 1 DAY - INTERVAL {{days:UInt32}} DAY AND at <= {NOW})",
+        now=now,
+        days=days,
+        **named,
+    )
+    return {
+        name: {"last_day": row[f"{tag}_last"], "before": row[f"{tag}_before"]}
+        for tag, name in zip(asked, chosen, strict=True)
+    }
 
 
 def stock(client: Client) -> list[Row]:

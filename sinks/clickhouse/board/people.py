@@ -1,4 +1,4 @@
-"""People: an account's members with level, stage and last activity; what levels and activity mean, as SQL."""
+"""People: an account's members with level, stage and last activity; what levels mean, as SQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from sinks.clickhouse.board.scope import NOW
+from sinks.clickhouse.board.seen import Seen
 from sinks.clickhouse.queries import ask
 
 Row = dict[str, Any]
@@ -52,25 +53,6 @@ def _pattern(glob: str) -> str:
     parts = re.findall(r"\[[^\]]+\]|\*|\?|[^*?\[]+|\[", glob.lower())
     told = {"*": "(?s:.*)", "?": "."}
     return "".join(part if len(part) > 1 and part[0] == "[" else told.get(part, re.escape(part)) for part in parts)
-
-
-class Seen(NamedTuple):
-    """Which events are a person's activity: a selection without its `where`. Empty lists let everything through."""
-
-    names: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    actors: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-
-    def condition(self) -> str:
-        columns = {"names": "name", "types": "type", "actors": "actor", "places": "place"}
-        said = [
-            f"{column} IN {{seen_{field}:Array(String)}}" for field, column in columns.items() if getattr(self, field)
-        ]
-        return " AND ".join(said) or "true"
-
-    def parameters(self) -> dict[str, Any]:
-        return {f"seen_{field}": list(getattr(self, field)) for field in self._fields if getattr(self, field)}
 
 
 VIEWS = {

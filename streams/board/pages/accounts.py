@@ -46,14 +46,14 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     )
     ids = [row["account"] for row in rows]
     measure = churn or "health"
-    reasons, histories, executives = await together(
+    reasons, histories, active = await together(
         ask(accounts.reasons, ids),
         ask(accounts.histories, ids, measure, now),
-        ask(accounts.executives_seen, ids, subject.levels, subject.seen),
+        ask(accounts.active_by_level, ids, subject.levels, subject.seen, now, subject.definition.clock.timezone),
     )
     for row in rows:
         row["reason"] = reason(row, reasons.get(row["account"]))
-        row["history"], row["executive"] = histories.get(row["account"], []), executives.get(row["account"])
+        row["history"], row["levels"] = histories.get(row["account"], []), active.get(row["account"], {})
     return Page(
         "Accounts",
         "accounts.html",

@@ -13,9 +13,13 @@ from streams.board import show
 from streams.board.address import Address
 from streams.board.app import Board, Page, moment
 from streams.board.charts import Flow
+from streams.board.pages.accounts import reason
 from streams.board.store import together
 
 KINDS = ("account", "user")
+WORST = 6
+"""Accounts at risk on the overview, the largest; the list has all."""
+
 TREND = 90
 """Days of the line of accounts at risk: a quarter."""
 
@@ -42,9 +46,11 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
         ask(overview.risk_days, scope),
         ask(overview.open_alerts, scope),
         ask(overview.feed),
+        ask(accounts.page, replace(scope, states=(("risk", "at_risk"),)), "mrr", True, WORST),
         *(ask(query, scope, kind) for kind in KINDS for query in (overview.standing, overview.funnel, overview.flow)),
     )
-    choices, order, money, risk, alerts, feed, *by_kind = found
+    choices, order, money, risk, alerts, feed, worst, *by_kind = found
+    reasons = await ask(accounts.reasons, [row["account"] for row in worst])
     kinds = {kind: journey(order, kind, *by_kind[3 * n : 3 * n + 3]) for n, kind in enumerate(KINDS) if by_kind[3 * n]}
     return Page(
         "Overview",
@@ -54,6 +60,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
             "alerts": {row["severity"]: row["alerts"] for row in alerts}, "trend": trend(risk, now),
             "at_risk": {c: [r for r in money if r["currency"] == c] for c in sorted({r["currency"] for r in money})},
             "in_danger": [show.money(row["mrr"], row["currency"]) for row in money if row["risk"] == "at_risk"],
+            "worst": [{**row, "reason": reason(row, reasons.get(row["account"]))} for row in worst],
             "warnings": await board.warnings(now),
         },
     )  # fmt: skip

@@ -35,15 +35,23 @@ function focusAgain(was) {
   if (found) found.focus({ preventScroll: true });
 }
 
+// What scrolls by itself, by the region that it is in and what it is called there: a table that is new must not take its place.
+function placeOf(element) {
+  return [element.closest("[data-live]")?.id, element.className, element.getAttribute("aria-label")].join("|");
+}
+
 function exchange(old, fresh) {
   const open = new Set([...old.querySelectorAll("details[open]")].map((one) => one.dataset.key));
   const seen = new Set([...old.querySelectorAll("li[data-key]")].map((one) => one.dataset.key));
-  const scrolled = [...old.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
+  const scrolled = new Map([...old.querySelectorAll(".scroll, .tall, .feed")].map((one) => [placeOf(one), [one.scrollLeft, one.scrollTop]]));
   const focused = old.contains(document.activeElement) ? keyOf(document.activeElement) : null;
   old.replaceChildren(...fresh.childNodes);
   for (const one of old.querySelectorAll("details")) if (open.has(one.dataset.key)) one.open = true;
   for (const one of old.querySelectorAll(".feed li")) if (!seen.has(one.dataset.key)) one.classList.add("fresh");
-  old.querySelectorAll(".scroll").forEach((one, n) => scrolled[n] && ([one.scrollLeft, one.scrollTop] = scrolled[n]));
+  for (const one of old.querySelectorAll(".scroll, .tall, .feed")) {
+    const at = scrolled.get(placeOf(one));
+    if (at) [one.scrollLeft, one.scrollTop] = at;
+  }
   focusAgain(focused);
 }
 
@@ -62,12 +70,14 @@ async function read() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (document.querySelector("[data-away]")) return location.reload();
     const fresh = [...page.querySelectorAll("[data-live]")];
-    if (fresh.map((one) => one.id).join() !== [...document.querySelectorAll("[data-live]")].map((one) => one.id).join()) {
-      const main = document.getElementById("main");
-      main.replaceChildren(...page.getElementById("main").childNodes);
+    const main = document.getElementById("main");
+    const differ = fresh.map((one) => one.id).join() !== [...document.querySelectorAll("[data-live]")].map((one) => one.id).join();
+    // A region came or went: everything is exchanged, unless somebody is about to choose a filter, who comes first.
+    if (differ && !document.activeElement?.closest("form.filters")) {
+      for (const one of fresh) texts.set(one.id, one.innerHTML);
+      exchange(main, page.getElementById("main"));
       prepare(main);
-    }
-    for (const one of fresh) {
+    } else for (const one of fresh) {
       const old = document.getElementById(one.id);
       if (!old || texts.get(one.id) === one.innerHTML) continue;
       texts.set(one.id, one.innerHTML);

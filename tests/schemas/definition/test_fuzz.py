@@ -127,7 +127,7 @@ HOSTILE = {
     "aliases of aliases": "a: &a [x, x]\n" + "".join(f"k{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *a]\n" for n in range(40)),
     "an alias of itself": "user: &a [*a]\n",
     "a merge of itself": "user: &a\n  <<: *a\n",
-    "lists in lists": "[" * 2_000,
+    "lists in lists": "[" * 1_000,
     "mappings in mappings": "".join(" " * n + "a:\n" for n in range(500)),
     "many keys": "".join(f"key{n}: 1\n" for n in range(3_000)),
     "one long quote": "'" * MAX_TEXT,

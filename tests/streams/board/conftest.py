@@ -47,10 +47,10 @@ def company(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]
 
 
 @contextmanager
-def serving(folder: Path, url: str, database: str, port: int = 0) -> Iterator[str]:
+def serving(folder: Path, url: str, database: str, port: int = 0, definition: Path = SAAS) -> Iterator[str]:
     """`journeys board` as a process; its address."""
     settings = folder / f"board-{database}.toml"
-    settings.write_text(f'definition = "{SAAS}"\n[clickhouse]\nurl = "{url}"\ndatabase = "{database}"\n')
+    settings.write_text(f'definition = "{definition}"\n[clickhouse]\nurl = "{url}"\ndatabase = "{database}"\n')
     process = subprocess.Popen(
         [sys.executable, "-m", "streams.cli", "board", "-s", str(settings), "--port", str(port)],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, env={**os.environ, "JOURNEYS_BOARD_TOKEN": TOKEN},

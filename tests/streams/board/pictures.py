@@ -18,7 +18,7 @@ from tests.streams.board.conftest import ROOT, SAAS, UNTIL, serving, visiting
 from tests.streams.board.filled import company_lines, fill
 
 PICTURES = (
-    ("board-overview", "/?days=365", "light", 1440, 1180),
+    ("board-overview", "/?days=365", "light", 1440, 1420),
     ("board-accounts", "/accounts?risk=at_risk&renews=90&sort=mrr", "light", 1440, 900),
     ("board-account", "/account/a-ashdown", "light", 1440, 1300),
     ("board-user", "/user/u-ashdown-priya.abe", "dark", 1440, 900),

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from clickhouse_connect.driver.client import Client
+from yarl import URL
 
 from deploy.local.process import free_port
 from schemas.definition.parse import load
@@ -51,7 +52,8 @@ async def get(client: TestClient, path: str, **headers: str) -> ClientResponse: 
 def test_nothing_is_shown_to_who_is_not_signed_in(path: str) -> None:
     async def ask(client: TestClient) -> None:  # type: ignore[type-arg]
         person = await get(client, path, Accept="text/html")
-        assert (person.status, person.headers["Location"]) == (303, "/sign-in")
+        led = URL(person.headers["Location"])
+        assert (person.status, led.path, led.query.get("to", "/")) == (303, "/sign-in", path)
         assert (await get(client, path, Accept="*/*")).status == 401
         for wrong in (f"{TOKEN}x", TOKEN[:-1], ""):
             assert (await get(client, path, Accept="*/*", Authorization=f"Bearer {wrong}")).status == 401
@@ -83,6 +85,22 @@ def test_the_form_takes_the_token_and_nothing_else() -> None:
         right = await client.post("/sign-in", data={"token": TOKEN}, allow_redirects=False)
         assert right.headers["Location"] == "/"
         assert COOKIE in right.headers["Set-Cookie"]
+
+    asked(ask)
+
+
+def test_who_followed_a_link_is_led_back_to_it_and_nowhere_else() -> None:
+    async def ask(client: TestClient) -> None:  # type: ignore[type-arg]
+        form = await get(client, "/sign-in?to=%2Faccounts%3Frisk%3Dat_risk", Accept="text/html")
+        assert 'name="to" value="/accounts?risk=at_risk"' in await form.text()
+        for to, leads in (
+            ("/account/a%20b?people=all", "/account/a%20b?people=all"), ("//elsewhere.example", "/"), ("/\\elsewhere.example", "/"),
+            ("https://elsewhere.example/", "/"), ("javascript:alert(1)", "/"), ("/a\r\nSet-Cookie: x=1", "/"), ("", "/"),
+        ):  # fmt: skip
+            right = await client.post("/sign-in", data={"token": TOKEN, "to": to}, allow_redirects=False)
+            assert right.headers["Location"] == leads
+        wrong = await client.post("/sign-in", data={"token": "guess", "to": "/accounts"}, allow_redirects=False)
+        assert wrong.headers["Location"] == "/sign-in?wrong=1&to=%2Faccounts"
 
     asked(ask)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.definition.parse import load
 from sinks.clickhouse import journey
 from sinks.clickhouse.board import people
+from streams.board import show
 from streams.board.subject import Subject
-from tests.streams.board.conftest import SAAS, Visit
+from streams.notify.rules import Rules
+from streams.notify.text import link
+from tests.streams.board.conftest import ROOT, SAAS, Visit
 from tests.streams.board.test_tasks import rows_of
 
 OWNED = (
@@ -96,7 +101,8 @@ def test_an_accounts_page_says_why_and_what_would_change_it(visit: Visit, compan
     ).result_rows[0]
     why = page.locator("#why").inner_text()
     assert title in why
-    assert clears in why
+    assert show.clears(clears) in why
+    assert "[" not in why
     assert all(signal.replace("_", " ") in why for signal in signals)
     steps = page.locator("#steps .timeline > li").count()
     assert steps == one(
@@ -133,3 +139,19 @@ def test_the_counts_of_an_accounts_people_are_over_all_of_them(company: Client) 
     assert len(people.members(company, *whose, "all", 3)) == 3 < counts["all"]
     for view, n in counts.items():
         assert len(people.members(company, *whose, view, 10_000)) == n
+
+
+@pytest.mark.parametrize("kind", ["account", "user"])
+def test_the_link_in_a_message_leads_to_the_very_alert(visit: Visit, company: Client, kind: str) -> None:
+    """`link` as docs/notify.md has it, filled in as `journeys notify` does."""
+    told = re.search(r'^link: "https://board\.acme\.io(\S+)"', (ROOT / "docs" / "notify.md").read_text(), re.MULTILINE)
+    assert told is not None
+    entity, account, alert, title = company.query(
+        "SELECT entity, account, alert, title FROM open_alerts WHERE kind = {kind:String} ORDER BY alert LIMIT 1",
+        parameters={"kind": kind},
+    ).result_rows[0]
+    record = {"kind": kind, "entity": entity, "account": account, "opens": alert}
+    visit.page.goto(link(record, Rules({}, (), link=visit.home + told[1])))
+    target = visit.page.locator(":target")
+    assert target.is_visible()
+    assert title in target.inner_text()

@@ -38,3 +38,29 @@ def test_what_is_to_come_is_not_ago() -> None:
 )
 def test_an_unknown_value_is_said_to_be_unknown(found: object, text: str) -> None:
     assert show.value(found) == text
+
+
+@pytest.mark.parametrize(
+    ("published", "text"),
+    [
+        ("idle < 1 d (now 30 d) and days_7 >= 2 (now 0)", "idle < 1 d (now 30 d) and days_7 >= 2 (now 0)"),
+        (
+            "stage not in ['adoption', 'retention'] (now adoption)",
+            "stage other than adoption or retention (now adoption)",
+        ),
+        ("risk in ['healthy'] (now at_risk), for 3 d", "risk healthy (now at risk), for 3 d"),
+        (
+            "count(signals) == 0 (now 2) and silent_14d: idle < 14 d (now 14 d), for 3 d",
+            "no signal left (now 2) and silent_14d: idle < 14 d (now 14 d), for 3 d",
+        ),
+    ],
+)
+def test_what_would_end_an_alert_has_no_brackets(published: str, text: str) -> None:
+    assert show.clears(published) == text
+
+
+@pytest.mark.parametrize(
+    ("told", "text"), [("2024-02-08T00:00:00.000Z", "8 Feb 2024"), ("2024-02-08", "8 Feb 2024"), ("soon", "soon")]
+)
+def test_a_day_that_a_source_wrote_is_written_as_ours(told: str, text: str) -> None:
+    assert show.told_day(told) == text

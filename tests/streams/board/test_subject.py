@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -56,27 +57,37 @@ def row(name: str, last_day: int, before: float, place: str = "product") -> dict
     return {"name": name, "type": "track", "actor": "user", "place": place, "last_day": last_day, "before": before}
 
 
-def test_a_selection_that_stopped_matching_is_said_aloud() -> None:
-    subject = Subject.of(load(SAAS))
-    lively = [row("Feature Used", 3_900, 4_000.0), row("Signed Up", 0, 20.0)]
-    assert subject.silent(lively) == []
-    renamed = [row("Feature Used", 0, 4_000.0), row("feature_used", 3_900, 0.0)]
-    assert [one.selection for one in subject.silent(renamed)] == ["core"]
-    few = [row("Feature Used", 0, SILENT_BELOW - 1.0)]
-    assert [one.selection for one in subject.silent(few)] == []
-    assert [one.selection for one in subject.silent([row("Feature Used", 0, float(SILENT_BELOW))])] == [
-        "core",
-        "active",
-    ]
-    assert [one.selection for one in subject.silent([row("Feature Used", 1, 4_000.0)])] == []
+INSIDE = {"tests": {"last_day": 0, "before": 0.0}}
+"""The one selection of saas.yaml that looks inside events."""
+
+
+def silent(rows: list[dict[str, Any]]) -> list[str]:
+    return [one.selection for one in Subject.of(load(SAAS)).matched(rows, INSIDE) if one.silent]
+
+
+def test_a_selection_is_silent_only_where_it_matched_a_thousand_a_day() -> None:
+    assert silent([row("Feature Used", 3_900, 4_000.0), row("Signed Up", 0, 20.0)]) == []
+    assert silent([row("Feature Used", 0, 4_000.0), row("feature_used", 3_900, 0.0)]) == ["core"]
+    assert silent([row("Feature Used", 0, SILENT_BELOW - 1.0)]) == []
+    assert silent([row("Feature Used", 0, float(SILENT_BELOW))]) == ["core", "active"]
+    assert silent([row("Feature Used", 1, 4_000.0)]) == []
 
 
 def test_the_warning_names_the_selection_and_what_it_was() -> None:
-    class Board:
-        subject = Subject.of(load(SAAS))
-
-    (said,) = warnings(Board, [row("Feature Used", 0, 4_000.0), row("feature_used", 3_900, 0.0)])  # type: ignore[arg-type]
+    now = datetime(2024, 2, 1)  # noqa: DTZ001  (as ClickHouse's times come)
+    matched = Subject.of(load(SAAS)).matched([row("Feature Used", 0, 4_000.0), row("feature_used", 3_900, 0.0)], INSIDE)
+    (said,) = warnings(matched, {"now": now, "stored": now - timedelta(hours=23)})
     assert "“core” matched nothing in the last 24 hours, and 4,000 events a day before" in said
+
+
+def test_that_nothing_is_stored_any_more_is_a_warning_where_much_was() -> None:
+    now = datetime(2024, 2, 1)  # noqa: DTZ001
+    lively, small = ([row("Feature Used", n, float(n))] for n in (4_000, 40))
+    subject = Subject.of(load(SAAS))
+    for since, rows, said in ((23, lively, 0), (25, lively, 1), (25, small, 0)):
+        found = warnings(subject.matched(rows, INSIDE), {"now": now, "stored": now - timedelta(hours=since)})
+        assert len(found) == said
+    assert warnings(subject.matched([], INSIDE), {"now": now, "stored": None}) == []
 
 
 def test_kinds_of_events_are_counted_for_the_last_day_and_the_week_before(company: Client) -> None:

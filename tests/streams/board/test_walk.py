@@ -1,4 +1,7 @@
-"""Every page in a real browser: nothing complains, nobody else is asked, axe-core finds nothing, a phone is wide enough."""
+"""Every page in a real browser: nothing complains, nobody else is asked, axe-core finds nothing, a phone is wide enough.
+
+Pictures of what was walked are left in build/board, to be looked at.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Browser
 
-from tests.streams.board.conftest import Visit, visiting
+from tests.streams.board.conftest import ROOT, Visit, visiting
+
+PICTURES = ROOT / "build" / "board"
 
 LEVELS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]}
 PAGES = {
@@ -48,6 +53,7 @@ def test_every_page_is_quiet_local_and_accessible(browser: Browser, board: str, 
         for where, path in {**PAGES, "one user": f"/user/{busiest(company)}"}.items():
             page = visit.go(path)
             assert page.locator("h1").inner_text() != "Not found"
+            page.screenshot(path=PICTURES / f"{where}.png", full_page=True)
             inspected(visit, where)
         for path in OTHERS:
             visit.go(path)
@@ -55,9 +61,10 @@ def test_every_page_is_quiet_local_and_accessible(browser: Browser, board: str, 
 
 def test_the_main_pages_are_so_in_the_dark_and_on_a_phone(browser: Browser, board: str, company: Client) -> None:
     with visiting(browser, board, "dark", 390) as visit:
-        for path in ("/", "/accounts", "/account/a-ashdown", f"/user/{busiest(company)}", "/journeys", "/operations"):
-            visit.go(path)
-            inspected(visit, path)
+        for where in ("overview", "accounts", "one account", "one user", "journeys", "operations"):
+            page = visit.go(PAGES.get(where, f"/user/{busiest(company)}"))
+            page.screenshot(path=PICTURES / f"{where}, dark, on a phone.png", full_page=True)
+            inspected(visit, where)
 
 
 def test_pages_that_say_no_are_accessible_too(browser: Browser, board: str) -> None:

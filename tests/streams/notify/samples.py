@@ -18,7 +18,7 @@ ENV = {"CRM_SECRET": "s3cret", "SMTP": "mailto://127.0.0.1:2525"}
 
 TEXT = """\
 language: 1
-link: "https://board.acme.io/{kind}s/{entity}?alert={alert}"
+link: "https://board.acme.io/{kind}/{entity}#alert-{alert}"
 channels:
   oncall: {webhook: "https://in.acme.io/oncall", secret: $CRM_SECRET}
   owners: {url: "$SMTP?from=journeys@acme.io&to={to}"}

@@ -59,7 +59,7 @@ def test_a_mail_reaches_the_owner_with_the_reason_and_the_link(mailbox: Mailbox)
     assert mailbox.subjects() == ["[critical] Alert 1"]
     text = mail.get_payload(decode=True)
     assert isinstance(text, bytes)
-    assert f"https://board.acme.io/accounts/a1?alert={message.records[0]['opens']}".encode() in text
+    assert f"https://board.acme.io/account/a1#alert-{message.records[0]['opens']}".encode() in text
     assert b"core_7 3 >= 3" in text
     assert (mail["Idempotency-Key"], mail["References"]) == (message.key, f"<{message.records[0]['opens']}@journeys>")
 
@@ -87,7 +87,7 @@ def test_a_webhook_gets_the_record_signed_with_the_time(hook: Hook) -> None:
     assert not post._replace(body=post.body.replace(b"critical", b"harmless")).genuine("s3cret")
     (told,) = post.told["alerts"]
     assert {**message.records[0]}.items() <= told.items()
-    assert told["link"].startswith("https://board.acme.io/accounts/a1?alert=")
+    assert told["link"].startswith("https://board.acme.io/account/a1#alert-")
     assert post.key == post.told["key"] == message.key == f"{told['id']}.{told['detected_at']}"
 
 

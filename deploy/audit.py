@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from ruamel.yaml import YAML
 
@@ -48,12 +49,7 @@ class Audit(NamedTuple):
 def pins(lock: Path) -> dict[str, str]:
     """{package: version} of a lock file."""
     found = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
-    return {canonical(name): version for name, version in found}
-
-
-def canonical(name: str) -> str:
-    """As package indexes write it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {canonicalize_name(name): version for name, version in found}
 
 
 # --- the service -------------------------------------------------------------------------------------------------------
@@ -117,7 +113,7 @@ def affects(advisory: dict[str, Any], name: str, version: str) -> bool:
     return any(
         version in affected.get("versions", ()) or any(_within(r, version) for r in _ranges(affected))
         for affected in advisory.get("affected", ())
-        if canonical(affected["package"]["name"]) == name
+        if canonicalize_name(affected["package"]["name"]) == name
     )
 
 
@@ -142,7 +138,7 @@ def _ranges(affected: dict[str, Any]) -> Iterable[list[dict[str, str]]]:
 
 
 def _events(advisory: dict[str, Any], name: str, kind: str) -> Iterable[str]:
-    ours = (one for one in advisory["affected"] if canonical(one["package"]["name"]) == name)
+    ours = (one for one in advisory["affected"] if canonicalize_name(one["package"]["name"]) == name)
     return (event[kind] for one in ours for events in _ranges(one) for event in events if kind in event)
 
 

@@ -19,7 +19,7 @@ import orjson
 from aiohttp import ClientError, ClientSession
 from aiokafka import AIOKafkaConsumer
 
-from deploy.demo.engine import Plan, Process
+from deploy.demo.engine import Plan, Process, board
 from deploy.demo.feed import Feeder, due
 from deploy.local.process import HOST, ServiceError, free_port
 from deploy.local.services import Services, local_services
@@ -62,9 +62,7 @@ async def _play(services: Services, folder: Path, tell: Callable[[str], None]) -
     tell("topics and tables are there")
     token, port = token_urlsafe(12), free_port()
     processes = [Process(role, settings, folder / f"{role}.log").start() for role in ("worker", "sink")]
-    processes.append(
-        Process("board", settings, folder / "board.log", {"JOURNEYS_BOARD_TOKEN": token}, ["--port", str(port)]).start()
-    )
+    processes.append(board(settings, folder / "board.log", port, token).start())
     try:
         consumer = AIOKafkaConsumer(
             "first.transitions.user", bootstrap_servers=plan.kafka, auto_offset_reset="earliest"
@@ -79,9 +77,9 @@ async def _play(services: Services, folder: Path, tell: Callable[[str], None]) -
             tell(f"transition on Kafka: {moved} ({record['name']}, {record['origin']})")
             await _within(_row(plan), "a row in ClickHouse", processes)
             tell("and in ClickHouse, where boards and Grafana read it")
-            board = f"http://{HOST}:{port}"
-            await _within(_on_the_board(board, token, record), "the transition on the board", processes)
-            tell(f"and on the board's page {board}/, as a browser is given it")
+            home = f"http://{HOST}:{port}"
+            await _within(_on_the_board(home, token, record), "the transition on the board", processes)
+            tell(f"and on the board's page {home}/, as a browser is given it")
     finally:
         for process in processes:
             process.stop()
@@ -109,12 +107,12 @@ async def _row(plan: Plan) -> None:
     client.close()
 
 
-async def _on_the_board(board: str, token: str, record: dict[str, Any]) -> None:
+async def _on_the_board(home: str, token: str, record: dict[str, Any]) -> None:
     """Until the overview shows this very transition."""
     async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as browser:
         while True:
             try:
-                async with browser.get(f"{board}/") as answer:
+                async with browser.get(f"{home}/") as answer:
                     if f'data-key="{record["id"]}"' in await answer.text():
                         return
             except ClientError:

@@ -115,3 +115,8 @@ class Process:
     def tail(self, lines: int = 30) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+
+def board(settings: Path, log: Path, port: int, token: str) -> Process:
+    """`journeys board` on a port, with its token; not started yet."""
+    return Process("board", settings, log, {"JOURNEYS_BOARD_TOKEN": token}, ["--port", str(port)])

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo.engine import Plan, Process
+from deploy.demo.engine import Plan, Process, board
 from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.latency import Latency, steady
 from deploy.demo.opening import opened
@@ -138,13 +138,7 @@ class Show:
         self.name, token, port = data.name, token_urlsafe(12), free_port()
         self._home = f"http://{HOST}:{port}"
         self.address = f"{self._home}/?token={token}"
-        self.board = Process(
-            "board",
-            self._settings,
-            self._plan.folder / "board.log",
-            {"JOURNEYS_BOARD_TOKEN": token},
-            ["--port", str(port)],
-        )
+        self.board = board(self._settings, self._plan.folder / "board.log", port, token)
         self._story = Story(data.showcase, self._lines())
 
     def _lines(self) -> dict[str, str]:

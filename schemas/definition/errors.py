@@ -59,9 +59,8 @@ class Report:
 
     def error(self, place: Place, message: str, suggestion: str | None = None) -> None:
         problem = Problem(place.line, place.column, message, suggestion)
-        if (
-            len(self.problems) < MOST and problem not in self.problems
-        ):  # a list shared by an alias is read more than once
+        full = len(self.problems) >= MOST
+        if not full and problem not in self.problems:  # a list shared by an alias is read more than once
             self.problems.append(problem)
 
     @property

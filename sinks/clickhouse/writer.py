@@ -63,8 +63,8 @@ class ClickHouseWriter:
         except Exception as error:
             raise classify(error) from error
         finally:
-            # The client's context of an insert refers to itself and to these: with a collector that comes as seldom as
-            # ours, every row would stay in memory for minutes.
+            # The client's context of an insert refers to itself and to these: every row would stay in memory until the
+            # garbage collector has come.
             columns.clear()
 
     def ping(self) -> None:

@@ -288,8 +288,9 @@ class Timeline:
             if known.id == item.id:
                 break
         else:
-            at = item.at if isinstance(item, Hit) else item.t
-            if at > e.settled_to or not e.seen or not _aligned(e.seen, _mark(item)):  # what has settled is not newer
+            if (
+                _at(item) > e.settled_to or not e.seen or not _aligned(e.seen, _mark(item))
+            ):  # what has settled is not newer
                 return False
         self._count("duplicate", "input")
         return True
@@ -500,14 +501,13 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
 
 def _mark(item: Input) -> bytes:
     """Eight bytes that tell an input from others of its entity: half its time, half a checksum of its id."""
-    if isinstance(item, Hit):
-        return _pair(item.at, item.id)
-    return _pair(item.t, item.id)
-
-
-def _pair(at: int, name: str) -> bytes:
-    found: bytes = _MARK.pack(at & 0xFFFFFFFF, crc32(name.encode()))
+    found: bytes = _MARK.pack(_at(item) & 0xFFFFFFFF, crc32(item.id.encode()))
     return found
+
+
+def _at(item: Input) -> int:
+    """When it happened, ms: of an event also where it was moved to later, for having come late."""
+    return item.at if isinstance(item, Hit) else item.t
 
 
 def _aligned(seen: bytes, mark: bytes) -> bool:

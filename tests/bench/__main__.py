@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -32,6 +32,14 @@ SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 PARTITIONS = 4
 BROKEN = 2_000
 """Events/s below which a baseline counts as broken, not as beaten."""
+
+
+class Watched(NamedTuple):
+    """A worker that is measured: the process whose children are counted, its exit status so far, the end of its log."""
+
+    pid: int
+    ended: Callable[[], int | None]
+    tail: Callable[[], str]
 
 
 class Run(NamedTuple):
@@ -102,7 +110,7 @@ class Bench:
         return self._report(ours, base, equal)
 
     async def fill(self, topic: str, events: int, users: int) -> None:
-        plan = self._plan(f"{topic}.", topic)
+        plan = self.plan(f"{topic}.", topic)
         if await asyncio.to_thread(run_topics, plan.write(f"{topic}.toml"), True, PARTITIONS, True):
             raise SystemExit("bench: the topics could not be created")
         began = time.monotonic()
@@ -128,7 +136,7 @@ class Bench:
         await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics])
         await admin.close()
 
-    def _plan(self, prefix: str, topic: str) -> Plan:
+    def plan(self, prefix: str, topic: str) -> Plan:
         return Plan(
             self._folder,
             prefix,
@@ -143,14 +151,14 @@ class Bench:
         )
 
     async def _ours(self, prefix: str, topic: str, events: int) -> Run:
-        plan = self._plan(prefix, topic)
+        plan = self.plan(prefix, topic)
         settings = plan.write(f"{prefix}toml")
         if await asyncio.to_thread(run_topics, settings, True, 0, True):
             raise SystemExit("bench: the topics could not be created")
         process = Process("worker", settings, self._folder / f"{prefix}log").start()
         try:
             topics = [topic, f"{prefix}members"]
-            run = await self._measure(f"{prefix}engine", topics, events, process.pid, process.ended, process.tail)
+            run = await self.measure(f"{prefix}engine", topics, events, [watched(process)])
         finally:
             process.stop()
         print(
@@ -173,9 +181,7 @@ class Bench:
         worker = Guarded(command, log, env={**os.environ, **env})
         try:
             topics = ["bench-small", f"{name}-members"]
-            run = await self._measure(
-                name, topics, events, worker.pid, worker.ended, lambda: "\n".join(log.read_text().splitlines()[-30:])
-            )
+            run = await self.measure(name, topics, events, [Watched(worker.pid, worker.ended, lambda: tail(log))])
         finally:
             worker.stop()
         print(
@@ -183,25 +189,18 @@ class Bench:
         )
         return run
 
-    async def _measure(
-        self,
-        group: str,
-        topics: list[str],
-        events: int,
-        pid: int,
-        ended: Callable[[], int | None],
-        tail: Callable[[], str],
-    ) -> Run:
+    async def measure(self, group: str, topics: list[str], events: int, workers: Sequence[Watched]) -> Run:
         """From the first commit on the source until every source record and every re-keyed one is committed."""
         first: tuple[float, int, float] | None = None
         memory = 0.0
         async with Groups(self._kafka) as groups:
             while True:
-                if ended() is not None:
-                    raise SystemExit(f"bench: the worker ended with {ended()}:\n{tail()}")
+                for worker in workers:
+                    if worker.ended() is not None:
+                        raise SystemExit(f"bench: a worker ended with {worker.ended()}:\n{worker.tail()}")
                 lag = await groups.lag(group, topics[:1])
                 now, done = time.monotonic(), events - lag
-                cpu, resident = usage(pid)
+                cpu, resident = map(sum, zip(*(usage(worker.pid) for worker in workers), strict=True))
                 memory = max(memory, resident)
                 if first is None and done > 0:
                     first = (now, done, cpu)
@@ -244,6 +243,14 @@ class Bench:
             return 1
         print("bench: done, outputs equal")
         return 0
+
+
+def tail(log: Path) -> str:
+    return "\n".join(log.read_text().splitlines()[-30:])
+
+
+def watched(process: Process) -> Watched:
+    return Watched(process.pid, process.ended, process.tail)
 
 
 def usage(pid: int) -> tuple[float, float]:

@@ -26,6 +26,7 @@ import clickhouse_connect
 import orjson
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.engine import Plan, Process
 from deploy.demo.generator import CALLS, START, segment_events
@@ -37,9 +38,8 @@ from deploy.local.process import free_port
 from schemas.sources import canonical
 from schemas.time import rfc3339
 from streams.worker import run_migrate, run_topics
+from tests.bench.__main__ import PARTITIONS, SAAS, usage
 
-SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
-PARTITIONS = 4
 BEGIN = int(START.timestamp()) * 1000
 DAYS = 2
 """Event time of the events that build the state."""
@@ -121,9 +121,9 @@ class Scale:
         print(f"\nfilled {total:,} events in {time.monotonic() - began:.0f} s", flush=True)
         self._worker.start()
         await self._until(lambda: self._committed(1), "the first commit")
-        first, began, cpu = total - await self._lag(), time.monotonic(), self._usage()
+        first, began, cpu = total - await self._lag(), time.monotonic(), usage(self._worker.pid)[0]
         await self._until(lambda: self._committed(total), "the state", 3_600)
-        seconds, used = time.monotonic() - began, self._usage() - cpu
+        seconds, used = time.monotonic() - began, usage(self._worker.pid)[0] - cpu
         self._rate = (total - first) / seconds
         figures = await self._figures()
         print(
@@ -175,12 +175,12 @@ class Scale:
         ends = await self._groups.ends(topics)
         self._sink.start()
         await self._until(lambda: self._sunk(group, topics, ends), "the sink's first commit", 120)
-        first, began, cpu = await self._groups.lag(group, topics), time.monotonic(), self._usage(self._sink)
+        first, began, cpu = await self._groups.lag(group, topics), time.monotonic(), usage(self._sink.pid)[0]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._given.sink):
                 await self._until(lambda: self._sunk(group, topics), "the sink", 3_600)
         done = first - await self._groups.lag(group, topics)
-        seconds, used = time.monotonic() - began, self._usage(self._sink) - cpu
+        seconds, used = time.monotonic() - began, usage(self._sink.pid)[0] - cpu
         print(
             f"sink     {done / seconds:,.0f} rows/s over {seconds:.0f} s and {done:,} of {ends:,} records,"
             f" {used / max(done, 1) * 1e6:.1f} CPU-s per million, {self._memory(self._sink)}",
@@ -311,20 +311,14 @@ class Scale:
             lambda: urlopen(f"http://127.0.0.1:{self._plan.metrics_port}/metrics").read().decode()
         )
         found: dict[str, float] = {"longest": 0.0}
-        for line in text.splitlines():
-            if not line.startswith("#"):
-                name, value = line.split("{")[0].split(" ")[0], float(line.rsplit(" ", 1)[1])
-                found[name] = found.get(name, 0.0) + value
-                if name == "journeys_longest_slice_seconds":
-                    found["longest"] = max(found["longest"], value)
+        for sample in (sample for family in text_string_to_metric_families(text) for sample in family.samples):
+            found[sample.name] = found.get(sample.name, 0.0) + sample.value
+            if sample.name == "journeys_longest_slice_seconds":
+                found["longest"] = max(found["longest"], sample.value)
         return found
 
-    def _usage(self, process: Process | None = None) -> float:
-        """CPU seconds so far."""
-        return sum(sum(child.cpu_times()[:2]) for child in _children(process or self._worker))
-
     def _memory(self, process: Process | None = None) -> str:
-        pids = [child.pid for child in _children(process or self._worker)]
+        pids = [child.pid for child in psutil.Process((process or self._worker).pid).children(recursive=True)]
         lines = [line.split() for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
         most, now = (
             sum(int(line[1]) for line in lines if line and line[0] == name) / 1024 for name in ("VmHWM:", "VmRSS:")
@@ -339,14 +333,6 @@ async def _follow(consumer: AIOKafkaConsumer, seen: dict[str, tuple[float, bool]
                 told = orjson.loads(record.value)
                 event = told["cause"].get("event")
                 seen.setdefault(event or told["id"], (record.timestamp, event is None))
-
-
-def _children(process: Process) -> list[psutil.Process]:
-    """The guarded command, the guard's only child."""
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.Error:
-        return []
 
 
 def signed_up(who: str, n: int, at: int) -> tuple[bytes, bytes]:

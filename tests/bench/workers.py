@@ -15,10 +15,9 @@ from pathlib import Path
 from statistics import median
 
 from deploy.demo.engine import Plan, Process
-from deploy.demo.watch import Groups
 from deploy.local.kafka import LocalKafka
 from streams.worker import run_topics
-from tests.bench.__main__ import PARTITIONS, SAAS, Bench, usage
+from tests.bench.__main__ import PARTITIONS, Bench, watched
 
 TAKEN = "partitions_taken"
 """What a worker writes to its log once it works on its partitions."""
@@ -37,47 +36,26 @@ def main() -> int:
         bench = Bench(kafka.bootstrap, Path(folder), given)
         asyncio.run(bench.fill("shared", given.events, given.users))
         for number in given.workers:
-            asyncio.run(_measured(kafka.bootstrap, Path(folder), number, given.events))
+            asyncio.run(_measured(bench, bench.plan(f"by{number}.", "shared"), number, given.events))
     print("bench: done")
     return 0
 
 
-async def _measured(kafka: str, folder: Path, number: int, events: int) -> None:
+async def _measured(bench: Bench, plan: Plan, number: int, events: int) -> None:
     """One group of so many workers, from its first commit to its last; then one of them leaves and comes back."""
-    prefix = f"by{number}."
-    plan = Plan(
-        folder, prefix, kafka, "http://127.0.0.1:1", "none", SAAS, "segment", "user", PARTITIONS, topic="shared"
-    )
-    settings = plan.write(f"{prefix}toml")
+    prefix, settings = plan.prefix, plan.write(f"{plan.prefix}toml")
     if await asyncio.to_thread(run_topics, settings, True, PARTITIONS, True):
         raise SystemExit("bench: the topics could not be created")
-    workers = [Process("worker", settings, folder / f"{prefix}{n}.log").start() for n in range(number)]
+    workers = [Process("worker", settings, plan.folder / f"{prefix}{n}.log").start() for n in range(number)]
     try:
-        async with Groups(kafka) as groups:
-            rate, cpu = await _ran(groups, plan, workers, events)
+        topics = [plan.source_topic, f"{prefix}members"]
+        run = await bench.measure(f"{prefix}engine", topics, events, [watched(worker) for worker in workers])
         moved = [await _rebalanced(workers) for _ in range(3)] if number > 1 else []
     finally:
         for worker in workers:
             worker.stop()
     rebalance = f"{median(moved):.1f} s from a worker's SIGTERM until the others have its partitions" if moved else ""
-    print(f"{number} workers  {rate:>9,.0f} events/s  {cpu:5.1f} CPU-s/M  {rebalance}", flush=True)
-
-
-async def _ran(groups: Groups, plan: Plan, workers: list[Process], events: int) -> tuple[float, float]:
-    """(events/s, CPU seconds per million events) of all workers together."""
-    group, source = f"{plan.prefix}engine", plan.source_topic
-    first: tuple[float, int, float] | None = None
-    while True:
-        for worker in workers:
-            if worker.ended() is not None:
-                raise SystemExit(f"bench: FAILED, a worker ended with {worker.ended()}:\n{worker.tail()}")
-        lag = await groups.lag(group, [source])
-        now, done, cpu = time.monotonic(), events - lag, sum(usage(worker.pid)[0] for worker in workers)
-        if first is None and done > 0:
-            first = now, done, cpu
-        if first is not None and lag <= 0 and await groups.lag(group, [f"{plan.prefix}members"]) <= 8:
-            return (events - first[1]) / max(now - first[0], 1e-9), (cpu - first[2]) / (events - first[1]) * 1e6
-        await asyncio.sleep(0.1)
+    print(f"{number} workers  {run.rate:>9,.0f} events/s  {run.cpu:5.1f} CPU-s/M  {rebalance}", flush=True)
 
 
 async def _rebalanced(workers: list[Process]) -> float:

@@ -7,7 +7,7 @@ from random import Random
 import orjson
 
 from streams.journey.erasure import request
-from tests.simulation.journey_play import LinkedPlay, valid
+from tests.simulation.journey_play import LinkedPlay, same, valid
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Fed, Wrong, states
 from tests.simulation.schedule import Schedule
@@ -34,11 +34,8 @@ class ErasedPlay(LinkedPlay):
         calm = Schedule(0, Rules(), Told(self, feed))
         calm.run(steps=0)
         for topic in ("transitions.user", "transitions.account"):
-            wanted, found = (valid([r.value for r in one.records(topic)]) for one in (calm.kafka, kafka))
-            if found != wanted:
-                lost = [wanted[i] for i in wanted if found.get(i) != wanted[i]]
-                wrong = [found[i] for i in found if found[i] != wanted.get(i)]
-                raise Wrong(f"{topic}: {len(lost)} lost {lost[:1]}, {len(wrong)} wrong or extra {wrong[:1]}")
+            expected, found = (valid([r.value for r in one.records(topic)]) for one in (calm.kafka, kafka))
+            same(topic, found, expected)
         for kind in ("users", "accounts"):
             left, wanted_left = (set(states(one, kind, self.logic(kind))) for one in (kafka, calm.kafka))
             if left != wanted_left:

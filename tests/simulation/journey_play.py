@@ -83,10 +83,7 @@ class JourneyPlay:
         for topic in ("transitions.user", "transitions.account"):
             expected = valid([output.value for output in outputs if output.topic == topic])
             found = valid([record.value for record in kafka.records(topic)])
-            if found != expected:
-                lost = [expected[i] for i in expected if found.get(i) != expected[i]]
-                wrong = [found[i] for i in found if found[i] != expected.get(i)]
-                raise Wrong(f"{topic}: {len(lost)} lost {lost[:1]}, {len(wrong)} wrong or extra {wrong[:1]}")
+            same(topic, found, expected)
 
 
 class LinkedPlay(JourneyPlay):
@@ -155,6 +152,14 @@ class CountedPlay(JourneyPlay):
             counted += head.cells[0] if head is not None and head.begun >= 0 and head.ended < 0 else 0
         if counted != len(feed):
             raise Wrong(f"{len(feed)} events were fed, and {counted} are counted")
+
+
+def same(topic: str, found: dict[str, dict[str, Any]], expected: dict[str, dict[str, Any]]) -> None:
+    """Raises Wrong, with one of those that were lost and one of those that nobody expected."""
+    if found != expected:
+        lost = [expected[i] for i in expected if found.get(i) != expected[i]]
+        wrong = [found[i] for i in found if found[i] != expected.get(i)]
+        raise Wrong(f"{topic}: {len(lost)} lost {lost[:1]}, {len(wrong)} wrong or extra {wrong[:1]}")
 
 
 def valid(values: list[bytes | None]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +14,16 @@ from tests.simulation.kafka import Kafka
 
 class Wrong(AssertionError):
     """The guarantee was broken."""
+
+
+def noticed(rule: str, run: Callable[[int], object], patience: int) -> None:
+    """Run the schedules of so many seeds without a rule, until one is Wrong. Raises AssertionError where none is."""
+    for seed in range(patience):
+        try:
+            run(seed)
+        except Wrong:
+            return
+    raise AssertionError(f"{patience} schedules without {rule}, and nobody noticed")
 
 
 class Fed(NamedTuple):

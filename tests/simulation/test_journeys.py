@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.erased_play import ErasedPlay
 from tests.simulation.journey_play import CountedPlay, JourneyPlay, LinkedPlay
-from tests.simulation.play import Wrong
+from tests.simulation.play import noticed
 from tests.simulation.rules import OFF
 from tests.simulation.schedule import Schedule, run
 from tests.simulation.worker import Rules
@@ -45,12 +45,7 @@ def test_whoever_turns_out_to_be_whom_and_however_late_every_event_counts_once()
 @pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])
 def test_a_missing_rule_shows_in_the_journeys_too(rule: str, play: JourneyPlay) -> None:
     """Some do not: real entities know repeated events by their ids, and correct what came late. Toys do neither."""
-    for seed in range(40):
-        try:
-            run(seed, OFF[rule], play)
-        except Wrong:
-            return
-    pytest.fail(f"40 schedules without {rule}, and nobody noticed")
+    noticed(rule, lambda seed: run(seed, OFF[rule], play), 40)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +62,7 @@ def test_whoever_asked_to_be_forgotten_is_and_everybody_else_is_as_without_a_fau
 
 @pytest.mark.parametrize("rule", ["no_outbox_resend", "commit_early"])
 def test_a_missing_rule_shows_in_erasures_too(rule: str, erased: ErasedPlay) -> None:
-    for seed in range(20):
-        try:
-            run(seed, OFF[rule], erased)
-        except Wrong:
-            return
-    pytest.fail(f"20 schedules without {rule}, and nobody noticed")
+    noticed(rule, lambda seed: run(seed, OFF[rule], erased), 20)
 
 
 def test_the_stories_contain_erasures_that_come_to_something(erased: ErasedPlay) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.play import Wrong
+from tests.simulation.play import noticed
 from tests.simulation.rules import OFF
 from tests.simulation.schedule import Schedule, run
 from tests.simulation.toy_play import ToyPlay
@@ -25,12 +25,7 @@ def test_every_output_is_published_with_one_payload_and_none_is_lost(first: int)
 
 @pytest.mark.parametrize("rule", OFF)
 def test_a_missing_rule_is_noticed(rule: str) -> None:
-    for seed in range(PATIENCE):
-        try:
-            run(seed, OFF[rule])
-        except Wrong:
-            return
-    pytest.fail(f"{PATIENCE} schedules without {rule}, and nobody noticed")
+    noticed(rule, lambda seed: run(seed, OFF[rule]), PATIENCE)
 
 
 def test_a_schedule_is_a_function_of_its_seed() -> None:

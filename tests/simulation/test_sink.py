@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.simulation.play import Wrong
+from tests.simulation.play import noticed
 from tests.simulation.sink import run
 from tests.simulation.sink_rules import OFF
 
@@ -25,12 +25,7 @@ def test_what_was_published_is_shown_once_and_as_it_was_said_last(first: int) ->
 
 @pytest.mark.parametrize("rule", OFF)
 def test_a_missing_rule_of_the_sink_is_noticed(rule: str) -> None:
-    for seed in range(PATIENCE):
-        try:
-            run(seed, OFF[rule])
-        except Wrong:
-            return
-    pytest.fail(f"{PATIENCE} schedules without {rule}, and nobody noticed")
+    noticed(rule, lambda seed: run(seed, OFF[rule]), PATIENCE)
 
 
 def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:

@@ -51,8 +51,12 @@ class Checkpoint:
         self._writing.pop(key, None)
 
     def ended(self, key: bytes) -> None:
-        """The entity's mark may go once a snapshot covers all that was applied to it."""
+        """The entity's mark may go once a snapshot covers all that was applied to it.
+
+        Not by the snapshot under way, though it may cover all that: this mark holds outputs that are not out yet.
+        """
         self.written(key)
+        self._burying.pop(key, None)
         self._ended[key] = None
         self._moved = True
 

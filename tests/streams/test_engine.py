@@ -22,7 +22,11 @@ def check(cluster: Cluster, events: list[Event], end: int) -> None:
         found.update(record.value for record in cluster.read("transitions"))
         return found >= oracle.transitions
 
-    wait_for(complete, 60, lambda: f"{len(oracle.transitions - found)} of {len(oracle.transitions)} missing")
+    def told() -> str:
+        missing, wrong = sorted(oracle.transitions - found), sorted(found - oracle.transitions)
+        return f"{len(missing)} of {len(oracle.transitions)} missing {missing[:5]}, {len(wrong)} wrong {wrong[:5]}"
+
+    wait_for(complete, 60, told)
     assert found == oracle.transitions
     wait_for(lambda: cluster.lag() == 0, 15, cluster.lag)
     assert cluster.states("users", CountingUsers()) == oracle.states["users"]

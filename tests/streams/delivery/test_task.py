@@ -272,6 +272,23 @@ def test_the_mark_of_an_end_goes_when_its_records_cannot_come_back() -> None:
     assert driven.task.entities == 1
 
 
+def test_the_mark_of_a_second_end_stays_until_its_outputs_are_out() -> None:
+    """The checkpoint that may bury the first mark finishes in the very batch that ends the entity again."""
+    driven = Driven().take_over()
+    driven.tick(0)
+    driven.take(*START)
+    driven.take(event(3, "bob", 30 + FORGET))
+    driven.take(event(4, "ann", 40 + FORGET))
+    driven.now += SETTINGS.checkpoint_every
+    work = driven.read(event(5, "bob", 40 + 2 * FORGET))
+    assert work.commit is not None, "else this test is about nothing"
+    driven.append(work)
+    again = Driven(driven.log, 2).take_over()
+    assert [output for output in again.published if output.topic == "transitions"] == [
+        output for output in work.outputs if output.topic == "transitions"
+    ]
+
+
 def test_whoever_begins_again_finds_nothing_beside_it() -> None:
     driven = Driven().take_over()
     driven.take(*START)

@@ -30,6 +30,7 @@ from sinks.clickhouse.connect import AddressError, connect
 from sinks.clickhouse.migrate import MigrationError, migrate
 from sinks.clickhouse.retry import classify
 from streams.app import engine_app
+from streams.batch import connection
 from streams.batch.app import BatchApp
 from streams.batch.topic_ids import describe_topics
 from streams.connection import reach_kafka
@@ -146,6 +147,7 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """Run a Faust app until a signal (0) or a failure (1, with its reason). `beside` runs as long as it does."""
     app.task(beside)
     logging.getLogger("mode").setLevel(logging.CRITICAL)  # it prints each failure three times, and we once
+    connection.install()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -9,6 +9,7 @@ import hashlib
 import inspect
 from typing import Any
 
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.producer.producer import AIOKafkaProducer
@@ -21,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 VERSIONS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.6.0"}
 
 OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
+    AIOKafkaConnection: ("send", "_send_sasl_token"),
     driver.AIOKafkaConsumerThread: ("_create_worker_consumer", "verify_event_path"),
     driver.Consumer: ("_to_message", "_new_consumer_thread"),
     consumer.ThreadDelegateConsumer: ("_getmany", "_commit"),
@@ -35,6 +37,7 @@ OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
 """Class -> methods that a subclass of ours replaces."""
 
 RELIED_ON: dict[type[Any], tuple[str, ...]] = {
+    AIOKafkaConnection: ("close", "connect"),
     driver.AIOKafkaConsumerThread: ("_fetch_records", "seek_to_committed"),
     driver.Producer: ("_ensure_producer",),
     consumer.Consumer: (
@@ -53,6 +56,10 @@ RELIED_ON: dict[type[Any], tuple[str, ...]] = {
 """Class -> methods whose inner workings we take for granted."""
 
 SOURCES = {
+    "AIOKafkaConnection._send_sasl_token": "7a3d948fc526",
+    "AIOKafkaConnection.close": "28f164aa1e4f",
+    "AIOKafkaConnection.connect": "b0f9ba7f0cf6",
+    "AIOKafkaConnection.send": "5909ea32f4ef",
     "AIOKafkaConsumerThread._create_worker_consumer": "c2701bfc3e6f",
     "AIOKafkaConsumerThread._fetch_records": "39a2c6c79fc1",
     "AIOKafkaConsumerThread.seek_to_committed": "775ab0adc4b0",

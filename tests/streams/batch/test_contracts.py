@@ -8,13 +8,14 @@ from importlib.metadata import version
 import pytest
 
 from streams.batch.app import BatchApp, BatchTransport
+from streams.batch.connection import Connection
 from streams.batch.consumer import BatchConsumer, BatchConsumerThread
 from streams.batch.producer import BatchProducer
 from streams.batch.recovery import BatchRecovery, BatchTableManager
 from streams.batch.store import JourneyStore
 from tests.streams.batch.contracts import OVERRIDDEN, SOURCES, VERSIONS, found
 
-OURS = (BatchConsumerThread, BatchConsumer, BatchProducer, BatchRecovery, BatchTableManager, BatchApp)
+OURS = (Connection, BatchConsumerThread, BatchConsumer, BatchProducer, BatchRecovery, BatchTableManager, BatchApp)
 
 
 @pytest.mark.parametrize("package", VERSIONS)

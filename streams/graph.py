@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,10 +87,15 @@ class Graph:
         return topic in self.inputs and all(topic not in stage.rekeyed for stage in self.stages)
 
     def new_task(self, stage: Stage, partition: int, generation: int, topics: Mapping[str, Topic]) -> Task[Any]:
+        own_topics = [name for name in stage.strays if self.prefix + name in stage.inputs]
+        peers = self._partitions(stage.changelog, topics)
         settings = replace(
             self.task,
             heartbeats=self._counts(stage.sends, topics),
             stamped=stage.strays,
+            peers={self.prefix + name: peers for name in own_topics},
+            hears=frozenset(self._hearing(topics)),
+            levels=self._counts(own_topics, topics),
             topic_ids={topic: identity(topic, topics) for topic in stage.inputs},
         )
         senders = {topic: self._senders(topic, topics) for topic in stage.rekeyed}
@@ -99,18 +104,27 @@ class Graph:
 
     def decode_task(self, topic: str, partition: int, topics: Mapping[str, Topic]) -> DecodeTask:
         heartbeats = self._counts(self.sends, topics)
-        every = self.task.heartbeat_every
-        name = identity(topic, topics)
-        return DecodeTask(self.routes[topic], name, partition, heartbeats, self.task.clock, every)
+        task, name = self.task, identity(topic, topics)
+        return DecodeTask(
+            self.routes[topic], name, partition, heartbeats, task.clock, task.heartbeat_every, task.stride
+        )
 
-    def _counts(self, names: frozenset[str], topics: Mapping[str, Topic]) -> dict[str, int]:
+    def _counts(self, names: Collection[str], topics: Mapping[str, Topic]) -> dict[str, int]:
         return {name: topics[self.prefix + name].partitions for name in sorted(names)}
 
     def _senders(self, topic: str, topics: Mapping[str, Topic]) -> list[str]:
         """Every partition of every task that writes to a re-keyed topic and says how far it is."""
         names = [source for source in self.routes if topic in {self.prefix + name for name in self.sends}]
         names += [s.changelog for s in self.stages if topic in {self.prefix + name for name in s.sends}]
-        return [f"{identity(name, topics)}/{p}" for name in sorted(names) for p in range(topics[name].partitions)]
+        return [sender for name in sorted(names) for sender in self._partitions(name, topics)]
+
+    def _hearing(self, topics: Mapping[str, Topic]) -> list[str]:
+        """Every partition of every stage that has a stage to hear out before what it says is final."""
+        return [sender for stage in self.stages for sender in self._partitions(stage.changelog, topics)]
+
+    def _partitions(self, name: str, topics: Mapping[str, Topic]) -> list[str]:
+        """The names under which the partitions of this topic's tasks send."""
+        return [f"{identity(name, topics)}/{p}" for p in range(topics[name].partitions)]
 
 
 def identity(topic: str, topics: Mapping[str, Topic]) -> str:

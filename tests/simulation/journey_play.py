@@ -89,12 +89,9 @@ class JourneyPlay:
 class LinkedPlay(JourneyPlay):
     """The same with people and accounts that go by several names, each on the partition that its name hashes to.
 
-    In this world partitions are a year apart, and what one identifier tells another waits for nobody: the grace period
-    is made as long, so that nothing is late.
+    In this world partitions are a year apart, and the grace period is an hour: what one identifier tells another is in
+    time only because nobody settles what another may still change.
     """
-
-    def __init__(self) -> None:
-        super().__init__(grace=500 * DAY)
 
     def history(self, random: Random) -> list[Fed]:
         fed: list[Fed] = []

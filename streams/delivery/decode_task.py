@@ -134,7 +134,8 @@ class DecodeTask:
                 raise TypeError("route returned Ok: a decode task has no entities; return a Redirect")
 
     def _due_heartbeats(self, now: int, caught_up: bool) -> list[Output]:
-        every = self._heartbeat_every // 10 if caught_up else self._heartbeat_every
+        soon = caught_up or now - self.watermark >= self._stride
+        every = self._heartbeat_every // 10 if soon else self._heartbeat_every
         if self.watermark in (self._told, NOTHING_YET):
             return []
         far = self._told > NOTHING_YET and self.watermark - self._told >= self._stride

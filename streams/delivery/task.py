@@ -432,9 +432,14 @@ class Task(Generic[E]):
         if news == told:
             return False
         every, stride = self._settings.heartbeat_every, self._settings.stride
-        if abs(now - self._told_at) >= (every // 10 if caught_up else every):  # abs: clocks are set back
+        soon = caught_up or self._far_behind(now)
+        if abs(now - self._told_at) >= (every // 10 if soon else every):  # abs: clocks are set back
             return True
         return told[0] > NOTHING_YET and (news[0] - told[0] >= stride or news[1] - told[1] >= stride)
+
+    def _far_behind(self, now: int) -> bool:
+        """Whether this is catch-up, where sources may stand still until they hear from us."""
+        return now - self._announced >= self._settings.stride
 
     def _heard_out(self) -> int:
         """What the next stage may settle: all is heard, and what was due by then is out."""
@@ -449,8 +454,8 @@ class Task(Generic[E]):
         told, news = self._levels, self._levels_now()
         if news == told:
             return False
-        stride = self._settings.stride
-        return abs(now - self._levels_at) >= self._settings.heartbeat_every or any(
+        every, stride = self._settings.heartbeat_every, self._settings.stride
+        return abs(now - self._levels_at) >= (every // 10 if self._far_behind(now) else every) or any(
             at - told.get(mark, NOTHING_YET) >= stride for mark, at in news.items()
         )
 

@@ -19,6 +19,12 @@ _MACHINES = Form(
 )
 
 
+WRITTEN = "written"
+"""Header of snapshots, null ones too, and of alerts: when the state behind the record became durable, by the broker's clock
+in ms. It tells the later of two, where a transition has `seq`: a worker that was replaced while it slept may send older
+records after its heir's."""
+
+
 @dataclass(slots=True)
 class Snapshot:
     """Where a user or account stands: its states, the measures that the definition publishes, what it carries.

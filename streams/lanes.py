@@ -157,11 +157,16 @@ class Lane:
             for base_offset, count in await self._way.appender.append(topic, partition, work.changelog):
                 self.task.appended(base_offset, count)
         if work.outputs:
-            await self._way.appender.publish(work.outputs)
+            await self._way.appender.publish(work.outputs, self._written())
         self.task.acknowledged(work)
         self.works += 1
         for topic, offset in (work.commit or {}).items():
             self._tell(topic, offset)
+
+    def _written(self) -> int | None:
+        """When the state that our outputs follow from became durable: with this work, or, where they are sent again, before
+        our claim."""
+        return None if self._way.changelog is None else self._way.appender.written.get(self._way.changelog)
 
     def _tell(self, topic: str, offset: int) -> None:
         """All before `offset` is durable, and so is what follows as far as it holds no records (a transaction's marker)."""

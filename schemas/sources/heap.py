@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from schemas.event import Event, EventType
 from schemas.sources.envelope import from_json_lines
@@ -71,14 +72,20 @@ def _row(body: Object) -> Object:
     return {name: value for name, value in body.items() if name not in left_out and value is not None}
 
 
-HEAP = Vendor("heap", PRECEDENCE, _read, unpack=from_json_lines, split=within("events", "app_id"))
+def _split(payload: Any) -> list[Any]:
+    """A bulk call has its list under `events` or, where it is of properties, under `users`."""
+    field = "users" if type(payload) is dict and "users" in payload else "events"
+    return within(field, "app_id")(payload)
+
+
+HEAP = Vendor("heap", PRECEDENCE, _read, unpack=from_json_lines, split=_split)
 
 SOURCE = HEAP.source(
     "Heap",
     names=NAMES,
     order="none is given; the same millisecond falls back to the id",
     cannot="an id of calls without idempotency_key; rows of sessions, which are no events",
-    proven="documented example",
+    proven="real SDK",
     example="https://github.com/heap/heap-ruby/blob/029573a2404e95c51ee728e1a074423b1295571f/test/client_track_test.rb",
     signs=(
         ("app_id", "event", "identity"), ("app_id", "event", "user_id"), ("from_user_id", "to_user_id"),

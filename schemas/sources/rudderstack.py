@@ -46,8 +46,8 @@ JUNE = Source(
     segment.SOURCE.names,
     "none is given",
     "anything that Segment's calls do not carry; the guess says segment for it",
-    "own reading",
-    "https://help.june.so/en/articles/7188058-users-belonging-to-multiple-companies",
+    "real SDK",
+    segment.SOURCE.example,
     (),
     messages,
 )

@@ -10,6 +10,7 @@ import orjson
 
 from schemas.definition.model import Definition
 from schemas.event import Event
+from schemas.snapshot import WRITTEN
 from schemas.time import LATEST, parse_time
 
 DEAD_LETTERS = "dead-letters"
@@ -306,7 +307,10 @@ def _json(value: Any) -> str:
 
 
 def _position(record: Incoming) -> int:
-    return max(record.timestamp, 0) << 64 | record.offset
+    """The later of two records of one key has the higher one: by when their states became durable, where they say it."""
+    written = next((value for name, value in record.headers if name == WRITTEN), b"")
+    at = int(written) if written.isdigit() and len(written) < 16 else max(record.timestamp, 0)
+    return at << 64 | record.offset
 
 
 def _words(told: dict[str, bytes], name: str) -> str:

@@ -47,12 +47,14 @@ class Appender:
     prefix       goes before the logical topic names of outputs
     sent         outputs by logical topic
     ends         where each changelog ended after our last append
+    written      when that was, by the broker's clock in ms; None where the topic has not the broker's time
     """
 
     def __init__(self, sender: Sender, partitioner: Partitioner, prefix: str = "") -> None:
         self.bytes_appended = 0
         self.sent: Counter[str] = Counter()
         self.ends: dict[tuple[str, int], int] = {}
+        self.written: dict[tuple[str, int], int | None] = {}
         self._sender = sender
         self._prefix = prefix
         self._partitioner = partitioner
@@ -66,25 +68,29 @@ class Appender:
                 count = batch.record_count()
                 self.bytes_appended += batch.size()
                 sent.append((await self._sender.send_batch(batch, topic, partition), count))
-            appended = [((await future).offset, count) for future, count in sent]
+            taken = [(await future, count) for future, count in sent]
         except KafkaError as error:
             raise SendFailed(f"changelog {topic}, partition {partition}: {error}") from error
-        if appended:
-            self.ends[topic, partition] = appended[-1][0] + appended[-1][1]
-        return appended
+        if taken:
+            last, count = taken[-1]
+            self.ends[topic, partition] = last.offset + count
+            self.written[topic, partition] = (
+                last.timestamp if last.timestamp is not None and last.timestamp >= 0 else None
+            )
+        return [(metadata.offset, count) for metadata, count in taken]
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
-        """Returns when all are durable. Order is kept within each partition."""
-        landings = self.begin(outputs)
+    async def publish(self, outputs: Sequence[Output], written: int | None = None) -> None:
+        """Returns when all are durable. Order is kept within each partition. `written`: when their state became durable, ms."""
+        landings = self.begin(outputs, written)
         for landing in landings:
             await asyncio.shield(landing)
 
-    def begin(self, outputs: Sequence[Output]) -> set[asyncio.Future[None]]:
+    def begin(self, outputs: Sequence[Output], written: int | None = None) -> set[asyncio.Future[None]]:
         """Hand over; the futures land when all are durable."""
         now = int(time.time() * 1000)
         for output in outputs:
             self.sent[output.topic] += 1
-        return {self._outlet(output).add(output, now) for output in outputs}
+        return {self._outlet(output).add(output, now, written) for output in outputs}
 
     def _outlet(self, output: Output) -> Outlet:
         topic, partition = self._prefix + output.topic, output.partition
@@ -106,13 +112,13 @@ class Outlet:
         self._task: asyncio.Task[None] | None = None
         self._failed: SendFailed | None = None
 
-    def add(self, output: Output, now: int) -> asyncio.Future[None]:
+    def add(self, output: Output, now: int, written: int | None = None) -> asyncio.Future[None]:
         """The future of the batch that the record went into. `now`: the record's Kafka timestamp, ms."""
         if self._failed is not None:
             raise self._failed
         headers = list(output.headers)
         if self._attributes is not None:
-            headers += self._attributes.of(output.key, output.value)
+            headers += self._attributes.of(output.key, output.value, written)
         if self._waiting:
             batch, landing = self._waiting[-1]
             if batch.append(timestamp=now, key=output.key, value=output.value, headers=headers) is not None:

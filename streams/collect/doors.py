@@ -53,7 +53,7 @@ _CALLS = {
 """Segment's single calls, in full and as its browser library shortens them."""
 
 DOORS: dict[str, Door] = {
-    "/v1/batch": _SEGMENT,
+    **dict.fromkeys(("/v1/batch", "/sdk/batch"), _SEGMENT),  # the latter is where June's own clients send to
     **{f"/v1/{name}": _SEGMENT._replace(call=call) for name, call in _CALLS.items()},
     # images: a mail or a page without scripts
     **{
@@ -69,6 +69,7 @@ DOORS: dict[str, Door] = {
     "/2/httpapi": _AMPLITUDE,
     "/com.snowplowanalytics.snowplow/tp2": _SNOWPLOW,
     "/i": _SNOWPLOW._replace(query=True, form=True, pixel=True),
+    **dict.fromkeys(("/api/track", "/api/add_user_properties"), Door(("heap",), ("app_id",), {})),
     "/mp/collect": Door(("ga4", "ga360"), (), None),
 }
 """By path without the slash at its end."""

@@ -62,7 +62,7 @@ class Watched:
     """An appender that can end in the middle of what it is asked for, or right after it."""
 
     def __init__(self, inner: Any, point: Point) -> None:
-        self._inner, self._point = inner, point
+        self._inner, self._point, self.written = inner, point, inner.written
 
     async def append(self, topic: str, partition: int, groups: Any) -> Any:
         if len(groups) > 1 and self._point.due("in-changelog"):
@@ -72,11 +72,11 @@ class Watched:
         self._point.reach("after-changelog")
         return appended
 
-    async def publish(self, outputs: Any) -> None:
+    async def publish(self, outputs: Any, written: Any = None) -> None:
         if len(outputs) > 1 and self._point.due("in-outputs"):
-            await self._inner.publish(outputs[: len(outputs) // 2])
+            await self._inner.publish(outputs[: len(outputs) // 2], written)
             self._point.end()
-        await self._inner.publish(outputs)
+        await self._inner.publish(outputs, written)
         self._point.reach("after-outputs")
 
 

@@ -105,6 +105,14 @@ def test_a_correction_is_another_event_and_a_record_sent_again_is_the_same_one()
     assert of("transitions.user", b"u1", first)["ce_id"] != of("transitions.user", b"u1", second)["ce_id"]
 
 
+def test_of_two_records_without_a_number_the_later_is_told_by_when_their_state_was_written() -> None:
+    snapshot, transition = a_snapshot().to_json(), drafted_transition("u1", "a1", {})
+    assert dict(Attributes("state.user", "state.user").of(b"u1", snapshot, 1_700))["written"] == b"1700"
+    assert Attributes("state.user", "state.user").of(b"u1", None, 1_700) == [("written", b"1700")]
+    assert "written" in dict(Attributes("alerts", "alerts").of(b"u1", an_alert().to_json(), 1_700))
+    assert "written" not in dict(Attributes("transitions.user", "t").of(b"u1", transition, 1_700))  # it has `seq`
+
+
 def test_what_says_gone_and_what_could_not_be_read_get_none() -> None:
     assert Attributes("state.user", "state.user").of(b"u1", None) == []
     assert attributes("dead-letters", "dead-letters") is None

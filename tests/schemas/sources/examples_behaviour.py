@@ -40,10 +40,13 @@ POSTHOG_CAPTURE: dict[str, Any] = {
 AUGUST = 1_597_568_591_914
 
 EXAMPLES = [
-    Example(
-        "segment", SEGMENT_SPEC, SEGMENT_CALL,
-        [{"id": "022bb90c-bbac-11e4-8dfc-aa07a5b093db", "user": "97980cfea0067", "account": "12345",
-          "anonymous": "507f191e810c19729de860ea", "at": 1_449_720_511_905, "received_at": 1_449_720_511_909}],
+    *(
+        Example(
+            source, SEGMENT_SPEC, SEGMENT_CALL,
+            [{"id": "022bb90c-bbac-11e4-8dfc-aa07a5b093db", "user": "97980cfea0067", "account": "12345",
+              "anonymous": "507f191e810c19729de860ea", "at": 1_449_720_511_905, "received_at": 1_449_720_511_909}],
+        )
+        for source in ("segment", "june")  # June's Node client is Segment's, with another address in it
     ),
     Example(
         "rudderstack", RUDDERSTACK,

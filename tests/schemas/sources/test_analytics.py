@@ -236,6 +236,14 @@ def test_a_migration_is_an_alias_and_rows_are_told_by_their_fields() -> None:
     assert found[4].reason == "missing_entity"
 
 
+def test_properties_of_many_people_may_come_in_one_call_of_heap() -> None:
+    people = [{"identity": "u1", "properties": {"plan": "pro"}}, {"identity": "u2", "properties": {"plan": "free"}}]
+    found = read("heap", {"app_id": "1", "users": people}, timestamp=NOON)
+    assert [(e.type, e.user, e.traits) for e in found] == [
+        ("identify", "u1", {"plan": "pro"}), ("identify", "u2", {"plan": "free"}),
+    ]  # fmt: skip
+
+
 def test_claritys_figures_are_nobodys_event() -> None:
     export = [{"metricName": "Traffic", "information": [{"totalSessionCount": "9554", "distinctUserCount": "189733"}]}]
     (found,) = read("clarity", export)

@@ -91,6 +91,17 @@ def test_an_alert_keeps_every_field_and_its_place_in_the_log() -> None:
     assert found["act_by"] == AT + 2 * 86_400_000
 
 
+@pytest.mark.parametrize("told", [b"", b"soon", b"-1", b"9" * 40])
+def test_a_record_that_does_not_say_when_its_state_was_written_goes_by_its_own_time(told: bytes) -> None:
+    assert one("state.user", SNAPSHOT, headers=(("written", told),))["position"] == AT << 64 | 42
+
+
+@pytest.mark.parametrize("value", [SNAPSHOT, None])
+def test_the_later_of_two_records_is_the_one_whose_state_was_written_later(value: Any) -> None:
+    """However late it was sent: a worker that slept sends its old ones after its heir's."""
+    assert one("state.user", value, headers=(("written", b"%d" % (AT - 9)),))["position"] == AT - 9 << 64 | 42
+
+
 def test_a_snapshot_of_an_account_is_where_it_stands_and_its_day() -> None:
     found = rows_of("state.account", record("state.account", SNAPSHOT))
     assert isinstance(found, list)

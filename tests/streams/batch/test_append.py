@@ -19,13 +19,15 @@ from streams.delivery.contracts import Output
 
 
 class FakeSender:
-    """Keeps what it is sent; offsets count up per partition. `gate` holds sends back, `fail` refuses them."""
+    """Keeps what it is sent; offsets count up per partition. `gate` holds sends back, `fail` refuses them. `clock` is the
+    broker's, in ms; -1 where the topic has the producers' time."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, list[tuple[bytes | None, bytes | None]]]] = []
         self.ends: dict[tuple[str, int], int] = {}
         self.gate: asyncio.Event | None = None
         self.fail: Exception | None = None
+        self.clock = -1
 
     def new_batch(self, size: int) -> BatchBuilder:
         return BatchBuilder(size, 0)
@@ -41,7 +43,7 @@ class FakeSender:
         base = self.ends.get((topic, partition), 0)
         self.ends[topic, partition] = base + len(records)
         self.sent.append((topic, partition, records))
-        future.set_result(type("Metadata", (), {"offset": base}))
+        future.set_result(type("Metadata", (), {"offset": base, "timestamp": self.clock}))
         return future
 
 
@@ -136,3 +138,16 @@ def test_a_key_goes_where_kafkas_own_clients_put_it() -> None:
     partitioner = Partitioner({"out": 6})
     assert partitioner.of("out", b"foobar") == (-790332482 & 0x7FFFFFFF) % 6
     assert {partitioner.of("out", None) for _ in range(6)} == set(range(6))
+
+
+def test_an_append_says_when_it_was_by_the_brokers_clock() -> None:
+    sender = FakeSender()
+    appender = Appender(sender, Partitioner({}))
+
+    async def append() -> int | None:
+        await appender.append("changelog", 0, [[(b"e:a", b"1")]])
+        return appender.written["changelog", 0]
+
+    assert asyncio.run(append()) is None  # the topic has not the broker's time
+    sender.clock = 1_700_000_000_000
+    assert asyncio.run(append()) == 1_700_000_000_000

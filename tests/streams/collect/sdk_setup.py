@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 HOME = ROOT / ".sdks"
 NODE = HOME / "node"
-LOCK = ROOT / "requirements" / "sdks.txt"
+LOCKS = {"sdks.txt": (), "sdks-apart.txt": ("--no-deps",)}
+"""In `requirements`, with pip's further options."""
 OWN = Path(__file__).parent / "node"
 PYTHON = HOME / "bin" / "python"
 NODE_PROGRAM = HOME / "bin" / "node"
@@ -24,7 +25,8 @@ NODE_PROGRAM = HOME / "bin" / "node"
 
 def wanted() -> str:
     """What the environment is made of, as a digest."""
-    parts = (LOCK, OWN / "package.json", OWN / "package-lock.json")
+    locks = [ROOT / "requirements" / name for name in LOCKS]
+    parts = (*locks, OWN / "package.json", OWN / "package-lock.json")
     return sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
 
@@ -40,17 +42,9 @@ def make() -> None:
     print("sdks: making .sdks", flush=True)
     shutil.rmtree(HOME, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(HOME))
-    _run(
-        str(PYTHON),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "-r",
-        str(LOCK),
-    )
+    for name, options in LOCKS.items():
+        pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes")
+        _run(*pip, *options, "-r", str(ROOT / "requirements" / name))
     NODE.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(OWN / name, NODE / name)

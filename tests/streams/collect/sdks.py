@@ -95,6 +95,28 @@ def snowplow(url: str) -> None:
         tracker.flush()
 
 
+def june(url: str) -> None:
+    from june.analytics.client import Client
+
+    client = Client("key-june", host=url, gzip=True)
+    client.identify("u1", {"title": "CTO"}, timestamp=AT)
+    client.group("u1", "acme", {"plan": "pro"}, timestamp=AT)
+    client.track("u1", "Report Created", {"rows": 7}, context={"groupId": "acme"}, timestamp=AT)
+    client.join()
+
+
+def heap(url: str) -> None:
+    from heapapi import HeapAPIClient
+
+    client = HeapAPIClient("key-heap")
+    client.track_api, client.props_api = f"{url}/api/track", f"{url}/api/add_user_properties"
+    client.track("u1", "Report Created", {"rows": 7, "company": "acme"})
+    client.add_user_properties("u1", {"title": "CTO"})
+    client.bulk_add_user_properties([{"identity": "u2", "properties": {"title": "CTO"}}])
+    stamp = AT.isoformat()
+    client.bulk_track([{"identity": "u1", "event": "Report Created", "idempotency_key": "i1", "timestamp": stamp}])
+
+
 def stripe(url: str) -> None:
     """Stripe's library signs and checks; the event it has nobody send is the one of its documentation."""
     from stripe import Webhook, WebhookSignature
@@ -115,7 +137,17 @@ def stripe(url: str) -> None:
         assert answer.status == 200
 
 
-SDKS: tuple[Callable[[str], None], ...] = (segment, rudderstack, posthog, mixpanel, amplitude, snowplow, stripe)
+SDKS: tuple[Callable[[str], None], ...] = (
+    segment,
+    rudderstack,
+    posthog,
+    mixpanel,
+    amplitude,
+    snowplow,
+    june,
+    heap,
+    stripe,
+)
 
 if __name__ == "__main__":
     for tell in SDKS:  # one after the other: imported in threads at once, they find each other half imported

@@ -83,6 +83,7 @@ class Engine:
             graph.max_skew,
             graph.is_source,
             lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0],
+            graph.exact,
             self.counts,
         )
         self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
@@ -330,7 +331,8 @@ class Engine:
         until = {topic: self.graph.until for topic in sources if self.graph.until}
         way = Way(
             self._appender, own, self._durable(partition), self._progress(partition), until,
-            dict.fromkeys(sources, self.graph.max_skew), self._skew.hold, self._skew.moved, judge=self._dead_limit.look,
+            dict.fromkeys(sources if self.graph.exact else (), self.graph.max_skew),
+            self._skew.hold, self._skew.moved, judge=self._dead_limit.look,
         )  # fmt: skip
         return Lane(f"{name}/{partition}", task, readings, way)
 

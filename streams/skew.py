@@ -2,8 +2,8 @@
 
 Accounts fold in event-time order, so all that one partition is ahead has to be kept until the others are there. And
 until all users and accounts have heard each other out, each keeps its past open, for what another may still tell it: so
-sources wait too while one keeps very much open, or they are `AHEAD` times `most` ahead of that. Event times come from the source partitions
-themselves, never through a hop; the slowest one never waits for another one, so all go on.
+in an exact catch-up sources wait too while one keeps very much open, or they are `AHEAD` times `most` ahead of that. Event
+times come from the source partitions themselves, never through a hop; the slowest one never waits for another one, so all go on.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ class Skew:
 
     is_source  whether a topic's records tell the time
     end        (topic, partition) -> its end, -1 while unknown
+    exact      whether sources wait for what follows them too
     counts     ("let_go", "sources"): how often patience has ended
     """
 
     def __init__(
-        self, most: int, is_source: Callable[[str], bool], end: Callable[[str, int], int],
+        self, most: int, is_source: Callable[[str], bool], end: Callable[[str, int], int], exact: bool = False,
         counts: Counter[tuple[str, str]] | None = None, now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        self._most, self._is_source, self._end, self._now = most, is_source, end, now
+        self._most, self._is_source, self._end, self._exact, self._now = most, is_source, end, exact, now
         self._behind: dict[tuple[str, int], tuple[Lane, str]] = {}
         self._after: dict[tuple[str, int], tuple[Lane, str]] = {}
         self._held: set[Lane] = set()
@@ -54,7 +55,9 @@ class Skew:
         self._held = set()
         read = [(topic, partition, lane) for (_, partition), lane in lanes.items() for topic in lane.readings]
         self._behind = {(topic, p): (lane, topic) for topic, p, lane in read if self._is_source(topic)}
-        self._after = {(topic, p): (lane, topic) for topic, p, lane in read if not self._is_source(topic)}
+        self._after = {
+            (topic, p): (lane, topic) for topic, p, lane in read if self._exact and not self._is_source(topic)
+        }
         self._busy_at = self._watched_at = self._now()
 
     def hold(self, lane: Lane, topic: str) -> bool:

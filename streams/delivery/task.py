@@ -286,7 +286,7 @@ class Task(Generic[E]):
         outputs, self._outputs = self._outputs, []
         if self._heartbeat_due(now, caught_up):
             self._told, self._told_at = (self._announced, self._heard_out()), now
-            marked = {HEARD: self._told[1]}
+            marked = {HEARD: self._told[1]} if self._settings.levels else None
             outputs += self._stamp.heartbeats(self._settings.heartbeats, self._batch, self._announced, marked)
         if self._levels_due(now):
             self._levels, self._levels_at = self._levels_now(), now

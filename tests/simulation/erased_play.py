@@ -7,7 +7,7 @@ from random import Random
 import orjson
 
 from streams.journey.erasure import request
-from tests.simulation.journey_play import DAY, JourneyPlay, LinkedPlay, same, valid
+from tests.simulation.journey_play import LinkedPlay, same, valid
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Fed, Wrong, states
 from tests.simulation.schedule import Schedule
@@ -16,9 +16,6 @@ from tests.simulation.worker import Rules
 
 class ErasedPlay(LinkedPlay):
     """As `journeys erase` asks: when what happened before has been read, for all that happened before; then life goes on."""
-
-    def __init__(self) -> None:
-        JourneyPlay.__init__(self, grace=500 * DAY)
 
     def history(self, random: Random) -> list[Fed]:
         """What happened, the requests, and after them what happened later."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ from streams.delivery.contracts import Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
 from streams.delivery.task import Task
+from streams.graph import NOBODY_WAITS
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Play
 
@@ -70,11 +71,14 @@ class Lane:
         self.io = self._run()
 
     def _task(self) -> Any:
+        hurry = {} if self.play.exact else {"stride": NOBODY_WAITS}
         if self.kind == "decode":
             heartbeats = {"events": PARTITIONS, "members": PARTITIONS}
-            return DecodeTask(self.play.route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50)
+            return DecodeTask(self.play.route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50, **hurry)
         sender = f"{self.kind}/{self.partition}"
         settings = USERS if self.kind == "users" else ACCOUNTS
+        if not self.play.exact:
+            settings = replace(settings, peers={}, levels={}, hears=frozenset(), stride=NOBODY_WAITS)
         inputs = INPUTS[self.kind]
         senders = {topic: SENDERS[topic] for topic in inputs if topic in SENDERS}
         return self.rules.task(

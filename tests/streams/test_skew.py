@@ -28,7 +28,9 @@ class World:
         way = Way(None, None, lambda topic, end: None, lambda topic: (-1, 0))  # type: ignore[arg-type]
         self.source = Lane("raw/0", self.decode, {"raw": Reading(0)}, way)
         self.after = Lane("users/0", self.users, {"events": Reading(5)}, way)
-        self.skew = Skew(DAY, lambda topic: topic == "raw", lambda t, p: self.ends[t], self.counts, lambda: self.now)
+        self.skew = Skew(
+            DAY, lambda topic: topic == "raw", lambda t, p: self.ends[t], True, self.counts, lambda: self.now
+        )
         self.skew.watch({("raw", 0): self.source, ("users", 0): self.after})
         self.decode.promise("raw", 1)
 

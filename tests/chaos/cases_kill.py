@@ -16,8 +16,8 @@ from tests.chaos.world import GO, Member, World, until
 async def engine_killed(world: World, luck: Random) -> None:
     """kill -9 of the engine at a named point, and in half of the cases again while it recovers or soon after."""
     worker, sink = world.worker(), world.sink().start()
-    await world.feed(world.story.events[:1_700], last=False)
     worker.start(at=_engine_point(world, luck))
+    await world.feed(world.story.events[:1_700], rate=400, last=False)  # in one go there would be one commit
     await died(worker)
     await world.feed(world.story.events[1_700:])
     if luck.random() < 0.5:
@@ -30,8 +30,9 @@ async def engine_killed(world: World, luck: Random) -> None:
 
 
 def _engine_point(world: World, luck: Random) -> str:
-    """Seed after seed all of them have their turn."""
-    return f"{ENGINE_POINTS[world.seed % len(ENGINE_POINTS)]}:{luck.randint(1, 6)}"
+    """Seed after seed all of them have their turn. A commit comes once a second."""
+    point = ENGINE_POINTS[world.seed % len(ENGINE_POINTS)]
+    return f"{point}:{luck.randint(1, 3 if point.endswith('-commit') else 6)}"
 
 
 @case("sink-killed")
@@ -39,7 +40,7 @@ async def sink_killed(world: World, luck: Random) -> None:
     """kill -9 of the sink at a named point."""
     world.worker().start()
     sink = world.sink().start(at=f"{SINK_POINTS[world.seed % len(SINK_POINTS)]}:{luck.randint(1, 3)}")
-    await world.feed(rate=1_000)  # in one go it would be one insert
+    await world.feed(rate=400)  # in one go it would be one insert
     await died(sink)
     world.heal()
     sink.start()

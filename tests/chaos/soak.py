@@ -22,6 +22,8 @@ from typing import NamedTuple
 from deploy.local import process
 from deploy.local.clickhouse import LocalClickHouse
 from deploy.local.kafka import LocalKafka
+from tests.chaos import digests
+from tests.chaos.oracle import DEFINITION
 from tests.chaos.world import GO, SLOW, STOP, Member, Servers, World
 
 MEASURED = 20_000
@@ -174,14 +176,21 @@ async def soak(servers: Servers, seed: int, minutes: float, rate: float | None, 
             flush=True,
         )
     count = int(rate * minutes * 60)
-    print(f"{count} events over {minutes:g} minutes; the oracle computes what must come", flush=True)
+    print(f"{count} events over {minutes:g} minutes", flush=True)
     options = {"count": count, "users": max(40, count // 100), "env": {"JOURNEYS_BATCH": "4000"}}
     async with World(servers, seed, **options) as world:  # type: ignore[arg-type]
         run = Soak(world, seed)
         await run.run(rate, minutes, calm)
         world.heal()
-        verdict = await world.judge()
-    print(f"{'green' if verdict.green else 'RED'}  {len(world.expected.transitions)} transitions: {verdict}")
+        verdict = await world.arrived()
+        print(
+            f"everything has arrived {verdict.seconds:.1f} s after the end; the oracle computes what must have",
+            flush=True,
+        )
+        wanted = digests.expected(world.story, DEFINITION)
+        digests.compare(verdict, wanted, await digests.in_kafka(world.plan.kafka, world.plan.prefix))
+        await asyncio.to_thread(digests.compare_stored, verdict, wanted, world.client())
+    print(f"{'green' if verdict.green else 'RED'}  {len(wanted.transitions())} transitions: {verdict}")
     for remark in verdict.remarks:
         print(f"       {remark[:600]}")
     for role in ("worker", "sink"):

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -128,7 +128,7 @@ class World:
         name = f"c{os.getpid()}x{next(_numbers)}"
         self.servers, self.seed = servers, seed
         self.story = story(seed, count, users, hot)
-        self.expected = what_must_come(seed, count, users, hot)
+        self._told = (seed, count, users, hot)
         self.members: list[Member] = []
         self._env = env or {}
         self._logs = logs
@@ -181,6 +181,11 @@ class World:
             await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(self.plan.prefix)])
         finally:
             await admin.close()
+
+    @cached_property
+    def expected(self) -> Expected:
+        """What must come of the story."""
+        return what_must_come(*self._told)
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
@@ -238,19 +243,24 @@ class World:
 
     async def judge(self, sinks: bool = True) -> Verdict:
         """Wait until everything has arrived, or patience ends; then compare."""
+        verdict = await self.arrived(sinks)
+        records = await self.read(*JUDGED)
+        expected = self.expected.without(self.refused, records) if self.refused else self.expected
+        in_kafka(verdict, self.expected, expected.dead, records, self.plan.prefix)
+        if sinks:
+            await asyncio.to_thread(in_clickhouse, verdict, expected, self.client(), self.refused)
+        for member in () if verdict.green else self.members:
+            self._keep(member)
+        return verdict
+
+    async def arrived(self, sinks: bool = True) -> Verdict:
+        """A verdict that says nothing yet but how long it took until everything had arrived, or that it has not."""
         verdict = Verdict()
         try:
             await self.drained(sinks)
         except (TimeoutError, AssertionError) as error:
             verdict.complain(1, str(error))
         verdict.seconds = time.monotonic() - self._healed - SETTLE_S
-        records = await self.read(*JUDGED)
-        expected = self.expected.without(self.refused, records) if self.refused else self.expected
-        in_kafka(verdict, self.expected, expected.dead, records, self.plan.prefix)
-        if sinks:
-            await asyncio.to_thread(in_clickhouse, verdict, expected, self._client(self.plan.database), self.refused)
-        for member in () if verdict.green else self.members:
-            self._keep(member)
         return verdict
 
     async def drained(self, sinks: bool = True) -> None:
@@ -290,11 +300,15 @@ class World:
             return await groups.lag(f"{self.plan.prefix}{group}", names)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        client = self._client(self.plan.database)
+        client = self.client()
         try:
             return [tuple(row) for row in client.query(sql).result_rows]
         finally:
             client.close()
+
+    def client(self) -> Any:
+        """Of our database."""
+        return self._client(self.plan.database)
 
     def _client(self, database: str | None) -> Any:
         return connect(self.servers.clickhouse.url, database)

@@ -137,7 +137,7 @@ async def read_all(bootstrap: str, topics: Sequence[str]) -> list[Any]:
         await consumer.stop()
 
 
-_APART = ("id", "detected_at", "seq", "valid", "supersedes", "origin")
+APART = ("id", "detected_at", "seq", "valid", "supersedes", "origin")
 
 
 def truth(transitions: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -148,7 +148,7 @@ def truth(transitions: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         if known is None or record["seq"] >= known["seq"]:
             newest[record["id"]] = record
     return {
-        id: {name: value for name, value in record.items() if name not in _APART}
+        id: {name: value for name, value in record.items() if name not in APART}
         for id, record in newest.items()
         if record["valid"]
     }

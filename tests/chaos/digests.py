@@ -1,0 +1,141 @@
+"""What must come and what has come as a few bytes an id: for the soak, whose millions of transitions fit no memory as JSON.
+
+The same two ways to know it as `oracle.py`, and the same comparison as `verdict.py`: ids, what each says, corrections, alerts,
+and where everybody stands in ClickHouse.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer
+
+from deploy.demo.watch import partitions_of
+from schemas.definition.parse import load
+from sinks.clickhouse import queries
+from streams.replay import Replay
+from tests.chaos.history import History
+from tests.chaos.oracle import move, moves, said
+from tests.chaos.verdict import Verdict
+from tests.integration.live import APART
+
+MOVED = ("transitions.user", "transitions.account")
+
+_NONE = 0
+"""The digest of what was taken back."""
+
+
+def digest(value: Any) -> int:
+    """8 bytes of what a value says, whatever the order of its keys; never 0."""
+    return int.from_bytes(blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()) | 1
+
+
+class Digests:
+    """{id: (seq, what it says)} of transitions, {opening id: what was said last} of alerts, and where everybody stands.
+
+    records  how many transitions and alerts were taken
+    torn     how many had the id and seq of another one and said something else
+    """
+
+    def __init__(self) -> None:
+        self.records = self.torn = 0
+        self.alerts: dict[bytes, int] = {}
+        self.stands: dict[str, tuple[str, bool, str]] = {}
+        self._newest: dict[bytes, int] = {}  # seq << 64 | digest: half the memory of a tuple
+
+    def take(self, topic: str, value: bytes) -> None:
+        """A record of a topic by its logical name, in the order of its partition."""
+        told = orjson.loads(value)
+        self.records += 1
+        if topic == "alerts":
+            self.alerts[bytes.fromhex(told["opens"])] = _NONE if told["status"] == "retracted" else digest(said(told))
+            return
+        id, says = bytes.fromhex(told["id"]), {name: value for name, value in told.items() if name not in APART}
+        newest = told["seq"] << 64 | (digest(says) if told["valid"] else _NONE)
+        known = self._newest.get(id, -1)
+        self.torn += known >> 64 == told["seq"] and known != newest
+        self._newest[id] = max(newest, known)
+        if told["machine"] == "stage" and told["valid"]:
+            self._stand(told)
+
+    def _stand(self, told: dict[str, Any]) -> None:
+        """The last stage by time; at one instant `busy` comes last."""
+        key, order = f"{told['kind']} {told['entity']}", (told["at"], told["to"] == "busy", told["to"])
+        self.stands[key] = max(self.stands.get(key, order), order)
+
+    def transitions(self) -> dict[bytes, int]:
+        """{id: what it says} of those that hold in the end."""
+        return {id: says for id, newest in self._newest.items() if (says := newest & (2**64 - 1)) != _NONE}
+
+    def standing(self) -> dict[bytes, int]:
+        """{opening id: what was said last} of the alerts that were not taken back."""
+        return {opens: says for opens, says in self.alerts.items() if says != _NONE}
+
+
+def expected(story: History, definition: Path) -> Digests:
+    """What must come. Raises AssertionError where the two ways to know it do not agree."""
+    found, by_core = Digests(), set[int]()
+
+    def take(output: Any) -> None:
+        if output.value is not None and output.topic in (*MOVED, "alerts"):
+            found.take(output.topic, output.value)
+            if output.topic in MOVED:
+                by_core.add(digest([*move(orjson.loads(output.value))]))
+
+    Replay(load(definition), "canonical", take).run(story.lines, story.until)
+    by_hand = {digest([*made]) for made in moves(story.events, story.until)}
+    assert by_hand == by_core, f"the oracles do not agree on {len(by_hand ^ by_core)} moves"
+    return found
+
+
+async def in_kafka(bootstrap: str, prefix: str) -> Digests:
+    """What has come, on the topics with this prefix."""
+    found = Digests()
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = await partitions_of(bootstrap, [prefix + topic for topic in (*MOVED, "alerts")])
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                for record in records:
+                    found.take(tp.topic.removeprefix(prefix), record.value)
+    finally:
+        await consumer.stop()
+    return found
+
+
+def compare(verdict: Verdict, wanted: Digests, found: Digests) -> None:
+    """What Kafka holds."""
+    _hold(verdict, "Kafka, transitions", wanted.transitions(), found.transitions())
+    _hold(verdict, "Kafka, alerts", wanted.standing(), found.standing())
+    verdict.complain(found.torn, "Kafka: copies of one record differ")
+    verdict.doubled += found.records - wanted.records
+
+
+def compare_stored(verdict: Verdict, wanted: Digests, client: Any) -> None:
+    """What ClickHouse shows: every transition that holds, once, and where everybody stands."""
+    raw = client.raw_query("SELECT unhex(id) FROM valid_transitions FORMAT RowBinary")
+    ids = [raw[at + 1 : at + 17] for at in range(0, len(raw), 17)]  # a length of one byte before each
+    shown = set(ids)
+    verdict.twice += len(ids) - len(shown)
+    _hold(verdict, "ClickHouse, valid_transitions", dict.fromkeys(wanted.transitions(), 0), dict.fromkeys(shown, 0))
+    rows = queries.ask(client, "SELECT kind, entity, states['stage'] AS stage FROM entities FINAL WHERE NOT gone")
+    stands = {key: order[2] for key, order in wanted.stands.items()}
+    verdict.compare("ClickHouse, entities", stands, {f"{row['kind']} {row['entity']}": row["stage"] for row in rows})
+    held = queries.counts(client)
+    verdict.complain(held["dead_letters"].final, f"ClickHouse: dead letters {held['dead_letters']}")
+    for line in queries.stock_check(client):
+        verdict.complain(line["broken"] + abs(line["stock"] - line["living"]), f"ClickHouse: the stock is {line}")
+
+
+def _hold(verdict: Verdict, what: str, wanted: dict[bytes, int], found: dict[bytes, int]) -> None:
+    """As `Verdict.compare`, with ids as they are read elsewhere."""
+    verdict.compare(
+        what, {id.hex(): says for id, says in wanted.items()}, {id.hex(): says for id, says in found.items()}
+    )

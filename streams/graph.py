@@ -102,6 +102,7 @@ class Graph:
             hears=frozenset(self._hearing(topics)) if self.exact else frozenset(),
             levels=self._counts(own_topics, topics),
             stride=self.task.stride if self.exact else NOBODY_WAITS,
+            hurry_every=_hurry(len(peers)),
             topic_ids={topic: identity(topic, topics) for topic in stage.inputs},
         )
         senders = {topic: self._senders(topic, topics) for topic in stage.rekeyed}
@@ -113,7 +114,7 @@ class Graph:
         task, name = self.task, identity(topic, topics)
         return DecodeTask(
             self.routes[topic], name, partition, heartbeats, task.clock, task.heartbeat_every,
-            task.stride if self.exact else NOBODY_WAITS,
+            task.stride if self.exact else NOBODY_WAITS, _hurry(topics[topic].partitions),
         )  # fmt: skip
 
     def _counts(self, names: Collection[str], topics: Mapping[str, Topic]) -> dict[str, int]:
@@ -132,6 +133,11 @@ class Graph:
     def _partitions(self, name: str, topics: Mapping[str, Topic]) -> list[str]:
         """The names under which the partitions of this topic's tasks send."""
         return [f"{identity(name, topics)}/{p}" for p in range(topics[name].partitions)]
+
+
+def _hurry(partitions: int) -> int:
+    """ms between two announcements in an exact catch-up: every partition writes to every one, so as many more, as seldom."""
+    return min(100, max(10, 3 * partitions))
 
 
 def identity(topic: str, topics: Mapping[str, Topic]) -> str:

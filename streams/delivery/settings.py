@@ -34,6 +34,7 @@ class TaskSettings:
     write_slice        entities written by one Work of a checkpoint: 1,000 take a few ms
     timer_slice        timers fired by one Work, for the same reason: an entity that has to be decoded first costs 0.2 ms
     heartbeat_every    while behind; a tenth of it when caught up, where it decides how long accounts wait
+    hurry_every        ... and in an exact catch-up, where sources may stand still until they hear from us
     stride             ... but at once when time has moved by this much, as it does in catch-up: others wait for it
     refresh_every      an idle owner writes its record this often, to notice a zombie well within compaction's lag
     warm               entities kept decoded, about 5 kB each; the others are bytes until they are touched
@@ -54,6 +55,7 @@ class TaskSettings:
     write_slice: int = 1_000
     timer_slice: int = 200
     heartbeat_every: int = 1_000
+    hurry_every: int = 100
     stride: int = 21_600_000
     refresh_every: int = 600_000
     warm: int = 100_000

@@ -431,9 +431,8 @@ class Task(Generic[E]):
         told, news = self._told, (self._announced, self._heard_out())
         if news == told:
             return False
-        every, stride = self._settings.heartbeat_every, self._settings.stride
-        soon = caught_up or self._far_behind(now)
-        if abs(now - self._told_at) >= (every // 10 if soon else every):  # abs: clocks are set back
+        every, stride = self._settings.heartbeat_every // (10 if caught_up else 1), self._settings.stride
+        if abs(now - self._told_at) >= (self._settings.hurry_every if self._far_behind(now) else every):
             return True
         return told[0] > NOTHING_YET and (news[0] - told[0] >= stride or news[1] - told[1] >= stride)
 
@@ -454,8 +453,9 @@ class Task(Generic[E]):
         told, news = self._levels, self._levels_now()
         if news == told:
             return False
-        every, stride = self._settings.heartbeat_every, self._settings.stride
-        return abs(now - self._levels_at) >= (every // 10 if self._far_behind(now) else every) or any(
+        stride = self._settings.stride
+        every = self._settings.hurry_every if self._far_behind(now) else self._settings.heartbeat_every
+        return abs(now - self._levels_at) >= every or any(  # abs: clocks are set back
             at - told.get(mark, NOTHING_YET) >= stride for mark, at in news.items()
         )
 

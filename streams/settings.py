@@ -193,7 +193,7 @@ class ClockChoice:
 
     until: time ends here once all that the source topics hold has been read (RFC 3339); implies `off`.
     catch_up: `exact` lets what people and accounts tell each other be in time when history is read, as it is in live
-    traffic; `fast` reads it several times faster. The same in every worker of a group.
+    traffic; `fast` reads it half as fast again, or more. The same in every worker of a group.
     """
 
     wall: Literal["on", "off"] | None = None

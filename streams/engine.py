@@ -80,7 +80,11 @@ class Engine:
         self._sought: Counter[tuple[TP, int]] = Counter()
         self._fenced = 0
         self._skew = Skew(
-            graph.max_skew, graph.is_source, lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0]
+            graph.max_skew,
+            graph.is_source,
+            lambda topic, p: app.batch_consumer.progress(TP(topic, p))[0],
+            graph.exact,
+            self.counts,
         )
         self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
         self._open = False
@@ -323,9 +327,11 @@ class Engine:
         stage = self.graph.stage(name)
         assert self._appender is not None
         own = None if stage is None else (stage.changelog, partition)
-        until = {topic: self.graph.until for topic in readings if self.graph.until and self.graph.is_source(topic)}
+        sources = [topic for topic in readings if self.graph.is_source(topic)]
+        until = {topic: self.graph.until for topic in sources if self.graph.until}
         way = Way(
             self._appender, own, self._durable(partition), self._progress(partition), until,
+            dict.fromkeys(sources if self.graph.exact else (), self.graph.max_skew),
             self._skew.hold, self._skew.moved, judge=self._dead_limit.look,
         )  # fmt: skip
         return Lane(f"{name}/{partition}", task, readings, way)

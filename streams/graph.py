@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from streams.delivery.contracts import Logic, Outcome, Record
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task, TaskSettings
 from streams.settings import DeadLetterLimits
+
+NOBODY_WAITS = 2**62
+"""A stride (ms) that nothing ever takes: who is behind says so once a second."""
 
 Route = Callable[[Record], list[Outcome]]
 """How a source record is read: where it goes, or why nowhere."""
@@ -47,6 +50,7 @@ class Graph:
     prefix    logical name -> Kafka's, where it is ours
     task      settings of every task; heartbeats, stamped and topic_ids are filled in
     max_skew  how far (ms of event time) a source partition may be ahead of the slowest one in catch-up
+    exact     partitions of a stage hear each other out before they settle, in catch-up too (decision 0011)
     until     time ends here (ms) on a source partition that has been read to its end; None lets it go on
     partitioner  learns the partition counts when the engine does
     dead_letters how many of a source are too many
@@ -59,6 +63,7 @@ class Graph:
     prefix: str = ""
     task: TaskSettings = field(default_factory=TaskSettings)
     max_skew: int = 2**62
+    exact: bool = False
     until: int | None = None
     partitioner: Partitioner = field(default_factory=Partitioner)
     dead_letters: DeadLetterLimits = field(default_factory=DeadLetterLimits)
@@ -87,10 +92,17 @@ class Graph:
         return topic in self.inputs and all(topic not in stage.rekeyed for stage in self.stages)
 
     def new_task(self, stage: Stage, partition: int, generation: int, topics: Mapping[str, Topic]) -> Task[Any]:
+        own_topics = [name for name in stage.strays if self.exact and self.prefix + name in stage.inputs]
+        peers = self._partitions(stage.changelog, topics)
         settings = replace(
             self.task,
             heartbeats=self._counts(stage.sends, topics),
             stamped=stage.strays,
+            peers={self.prefix + name: peers for name in own_topics},
+            hears=frozenset(self._hearing(topics)) if self.exact else frozenset(),
+            levels=self._counts(own_topics, topics),
+            stride=self.task.stride if self.exact else NOBODY_WAITS,
+            hurry_every=_hurry(len(peers)),
             topic_ids={topic: identity(topic, topics) for topic in stage.inputs},
         )
         senders = {topic: self._senders(topic, topics) for topic in stage.rekeyed}
@@ -99,18 +111,33 @@ class Graph:
 
     def decode_task(self, topic: str, partition: int, topics: Mapping[str, Topic]) -> DecodeTask:
         heartbeats = self._counts(self.sends, topics)
-        every = self.task.heartbeat_every
-        name = identity(topic, topics)
-        return DecodeTask(self.routes[topic], name, partition, heartbeats, self.task.clock, every)
+        task, name = self.task, identity(topic, topics)
+        return DecodeTask(
+            self.routes[topic], name, partition, heartbeats, task.clock, task.heartbeat_every,
+            task.stride if self.exact else NOBODY_WAITS, _hurry(topics[topic].partitions),
+        )  # fmt: skip
 
-    def _counts(self, names: frozenset[str], topics: Mapping[str, Topic]) -> dict[str, int]:
+    def _counts(self, names: Collection[str], topics: Mapping[str, Topic]) -> dict[str, int]:
         return {name: topics[self.prefix + name].partitions for name in sorted(names)}
 
     def _senders(self, topic: str, topics: Mapping[str, Topic]) -> list[str]:
         """Every partition of every task that writes to a re-keyed topic and says how far it is."""
         names = [source for source in self.routes if topic in {self.prefix + name for name in self.sends}]
         names += [s.changelog for s in self.stages if topic in {self.prefix + name for name in s.sends}]
-        return [f"{identity(name, topics)}/{p}" for name in sorted(names) for p in range(topics[name].partitions)]
+        return [sender for name in sorted(names) for sender in self._partitions(name, topics)]
+
+    def _hearing(self, topics: Mapping[str, Topic]) -> list[str]:
+        """Every partition of every stage that has a stage to hear out before what it says is final."""
+        return [sender for stage in self.stages for sender in self._partitions(stage.changelog, topics)]
+
+    def _partitions(self, name: str, topics: Mapping[str, Topic]) -> list[str]:
+        """The names under which the partitions of this topic's tasks send."""
+        return [f"{identity(name, topics)}/{p}" for p in range(topics[name].partitions)]
+
+
+def _hurry(partitions: int) -> int:
+    """ms between two announcements in an exact catch-up: every partition writes to every one, so as many more, as seldom."""
+    return min(100, max(10, 3 * partitions))
 
 
 def identity(topic: str, topics: Mapping[str, Topic]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from streams.batch.append import Appender
 from streams.batch.fetch import Batch
-from streams.delivery.contracts import Output, Record, Work
+from streams.delivery.contracts import NOTHING_YET, Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
 
@@ -59,6 +59,7 @@ class Way(NamedTuple):
     hold       (lane, topic) -> whether its next batch must wait; the lane is woken when that may have changed
     moved      this lane has computed a slice
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
+    span       {source topic: most event time (ms) of a slice}: between two of them others have their turn
     judge      (topic, records, what came of them) -> raises where a source has too many dead letters
     """
 
@@ -67,6 +68,7 @@ class Way(NamedTuple):
     durable: Callable[[str, int], None]
     progress: Callable[[str], tuple[int, int]]
     until: Mapping[str, int] = MappingProxyType({})
+    span: Mapping[str, int] = MappingProxyType({})
     hold: Callable[[Lane, str], bool] = lambda lane, topic: False
     moved: Callable[[Lane], None] = lambda lane: None
     now: Callable[[], int] = wall_ms
@@ -86,7 +88,9 @@ class Lane:
         self._taken = dict.fromkeys(readings, 0)  # records of each topic's first batch that are computed
         self._durable = {topic: reading.end for topic, reading in readings.items()}
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
-        self.slice = 100  # records computed in one go; adapts to what a record costs
+        self.slice = (
+            1 if way.span else 100
+        )  # records computed in one go; adapts to what a record costs, and how far it goes
         self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
@@ -227,11 +231,13 @@ class Lane:
         if not records:
             self._wake.set()  # an empty batch is no work, but another one may follow it
             return None
-        began = time.perf_counter()
+        began, before = time.perf_counter(), self.task.time_of(topic)
         work = self.task.process(topic, records, self._way.now(), caught_up)
         self._way.judge(topic, records, work.outputs)
         behind = batch.highwater - records[-1].offset > SLICE_RECORDS
         self._adapt(len(records), self._took(began), BEHIND_S if behind else SLICE_S)
+        if before > NOTHING_YET and topic in self._way.span:
+            self._narrow(len(records), self.task.time_of(topic) - before, self._way.span[topic])
         return work
 
     def _end_batch(self, batch: Batch) -> bool:
@@ -251,6 +257,11 @@ class Lane:
     def _adapt(self, records: int, seconds: float, most: float) -> None:
         fit = int(records * most / max(seconds, 1e-6))
         self.slice = max(1, min(SLICE_RECORDS, fit, self.slice * 2))
+
+    def _narrow(self, records: int, moved: int, span: int) -> None:
+        """What was read in one go has moved time by so much (ms): by no more than a span the next time, as far as one knows."""
+        if moved > span // 2:
+            self.slice = max(1, min(self.slice, records * span // moved))
 
     def _took(self, began: float) -> float:
         """Seconds of computing since then; everything else of this worker has waited as long."""

@@ -98,7 +98,7 @@ class Plant:
                 self._kept[key] = advanced.kept
             self._armed.pop(key, None)
             return
-        deadline = self.logic.deadline(entity)
+        deadline = min(self.logic.deadline(entity), self.logic.settles(entity))
         if deadline < NEVER and self._armed.get(key, NEVER) != deadline:
             self._armed[key] = deadline
             heappush(self._due, (deadline, key))

@@ -73,6 +73,7 @@ def graph_of(settings: Settings, definition: Definition) -> Graph:
             warm=settings.warm,
         ),
         max_skew=definition.clock.max_skew,
+        exact=settings.clock.catch_up == "exact",
         until=settings.clock.until_ms,
         partitioner=partitioner,
         dead_letters=settings.dead_letters,

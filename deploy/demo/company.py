@@ -34,6 +34,7 @@ class Company:
     diaries    what was written into each account's diary, in the same order: who its people are
     showcase   the account whose path from first touch to recovery the demo tells
     opening    how many events it takes to tell that path: worth playing slowly
+    opened     ms: the last of those
     until      ms: end of the story; timers that are due before it fire
     """
 
@@ -49,6 +50,7 @@ class Company:
         self.people = _people(diaries, rng)
         self._timeline = _in_order([*(event for d in diaries for event in d.events), *_noise(diaries, rng)])
         self.opening = self._until_recovered()
+        self.opened = self._timeline[self.opening - 1][0]
 
     def _until_recovered(self) -> int:
         """The events up to a few days after the showcase account has recovered from its first risk."""

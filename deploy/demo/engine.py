@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     metrics_port: int = 0
     topic: str | None = None
     sources: Mapping[str, str] | None = None
+    catch_up: str = "fast"
 
     @property
     def source_topic(self) -> str:
@@ -62,6 +63,7 @@ metrics_port = {self.metrics_port}
 
 [clock]
 wall = "off"
+catch_up = "{self.catch_up}"
 
 {listed}
 [clickhouse]

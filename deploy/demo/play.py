@@ -8,8 +8,9 @@ import logging
 import signal
 import tempfile
 import time
+from bisect import bisect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_urlsafe
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo.engine import Plan, Process, board
+from deploy.demo.engine import ONE, Plan, Process, board
 from deploy.demo.feed import Due, Feeder, due
 from deploy.demo.latency import Latency, steady
 from deploy.demo.opening import opened
@@ -37,7 +38,8 @@ SINK_TOPICS = (*PUBLISHED, "state.user", "state.account", "dead-letters")
 
 
 class Data(NamedTuple):
-    """One data set to play. `showcase`: the account whose path is told; `opening`: records played slowly, for the eye."""
+    """One data set to play. `showcase`: the account whose path is told; `opening`: records played slowly, for the eye;
+    `sources`: {name: decoder} of the topics that the records come on."""
 
     name: str
     title: str
@@ -46,6 +48,7 @@ class Data(NamedTuple):
     until: int
     showcase: str | None
     opening: int
+    sources: Mapping[str, str]
 
 
 class Failed(RuntimeError):
@@ -54,13 +57,18 @@ class Failed(RuntimeError):
 
 def company() -> Data:
     from deploy.demo.company import Company
+    from deploy.demo.wire.company import SOURCES
+    from deploy.demo.wire.company import records as wire
 
     made = Company()
-    records = [due(line) for line in made.lines()]
+    records = [Due(r.source, r.at, r.key, r.value) for r in wire(made)]
     people = (
-        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(records):,} events: generated, seed {made.seed}"
+        f"{len(made.accounts)} accounts, 600 people, 18 months of {len(records):,} records, as {len(SOURCES)} vendors' "
+        f"systems send them: generated, seed {made.seed}"
     )
-    return Data("company", people, DEFINITIONS / "saas.yaml", records, made.until, made.showcase, made.opening)
+    opening = bisect([record.at for record in records], made.opened)
+    sources = {**SOURCES, ONE: "canonical"}
+    return Data("company", people, DEFINITIONS / "saas.yaml", records, made.until, made.showcase, opening, sources)
 
 
 def community() -> Data:
@@ -68,7 +76,8 @@ def community() -> Data:
 
     records = [due(line) for line in source.events()]
     title = f"apache/kafka's contributors, August 2011 to October 2024, {len(records):,} events: real, pseudonymised"
-    return Data("community", title, DEFINITIONS / "community.yaml", records, source.UNTIL, None, 0)
+    canonical = {ONE: "canonical"}
+    return Data("community", title, DEFINITIONS / "community.yaml", records, source.UNTIL, None, 0, canonical)
 
 
 _SETS = {"company": company, "community": community}
@@ -132,8 +141,9 @@ class Show:
         self._prefix = f"{data.name}."
         database = f"journeys_{data.name}"
         self._plan = Plan(
-            Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition
-        )
+            Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition,
+            sources=data.sources, catch_up="exact" if len(data.sources) > 1 else "fast",
+        )  # fmt: skip
         self._settings = self._plan.write()
         self.name, token, port = data.name, token_urlsafe(12), free_port()
         self._home = f"http://{HOST}:{port}"

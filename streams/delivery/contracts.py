@@ -192,10 +192,22 @@ class Logic(Protocol[E]):
         """The watermark (ms) from which `advance` has something to do without new inputs; NEVER if none."""
         ...
 
-    def advance(self, key: bytes, entity: E, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
+    def is_full(self, entity: E) -> bool:
+        """Whether it keeps so much open for what it may still be told that it should not be given much more."""
+        ...
+
+    def settles(self, entity: E) -> int:
+        """The instant (ms) up to which everybody has to be heard out before `advance` has more to do; NEVER if none."""
+        ...
+
+    def advance(
+        self, key: bytes, entity: E, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
+    ) -> Advanced:
         """Take inputs (in any order, maybe duplicates) and fire what is due at watermark `until`; `now`: wall, ms.
 
-        Afterwards `deadline` is greater than `until`. `until` may be NOTHING_YET, and after a crash lower than before.
+        Before `heard`, entities of this kind will tell it nothing any more (nor after `until`, where that is earlier).
+        Afterwards `deadline` is greater than `until`, and `settles` than `heard`. `until` may be NOTHING_YET, and after a
+        crash lower than before.
         """
         ...
 

@@ -31,6 +31,8 @@ class DecodeTask:
     topic_id    names the source topic even when its name is used again
     partition   of the source topic
     heartbeats  re-keyed topics it writes to, with their partition counts
+    stride      ms of event time after which they are told at once how far it is
+    hurry_every ms between two words while it is further behind the wall than that
 
     counts      what happened, by (name, label); the shell reads and clears it
     """
@@ -43,12 +45,15 @@ class DecodeTask:
         heartbeats: Mapping[str, int] | None = None,
         clock: ClockSettings | None = None,
         heartbeat_every: int = 1_000,
+        stride: int = 21_600_000,
+        hurry_every: int = 100,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._route = route
         self._topic_id = topic_id
         self._heartbeats = dict(heartbeats or {})
         self._heartbeat_every = heartbeat_every
+        self._stride, self._hurry_every = stride, hurry_every
         self._stamp = Stamp(f"{topic_id}/{partition}")
         self._clock = SourceClock(clock or ClockSettings())
         self._empty = False
@@ -132,7 +137,12 @@ class DecodeTask:
 
     def _due_heartbeats(self, now: int, caught_up: bool) -> list[Output]:
         every = self._heartbeat_every // 10 if caught_up else self._heartbeat_every
-        if self.watermark in (self._told, NOTHING_YET) or abs(now - self._told_at) < every:
+        if now - self.watermark >= self._stride:
+            every = self._hurry_every
+        if self.watermark in (self._told, NOTHING_YET):
+            return []
+        far = self._told > NOTHING_YET and self.watermark - self._told >= self._stride
+        if not far and abs(now - self._told_at) < every:
             return []
         self._told, self._told_at = self.watermark, now
         return self._stamp.heartbeats(self._heartbeats, self._offset, self.watermark)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from streams.delivery.contracts import Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
 from streams.delivery.dead import dead_letter
 from streams.delivery.inputs import Input
-from streams.delivery.origins import origin_header
+from streams.delivery.origins import HEADER, origin_header
 
 Touched = dict[bytes, list[Any]]
 """Entity key -> its new inputs, in offset order."""
@@ -84,7 +84,9 @@ class Inbox:
         if header is None:
             return True  # not from us; read like any other, without protection from repetition
         if record.value is None and record.key is None:
-            source.origins.hear(header)
+            for name, said in record.headers:
+                if name == HEADER:
+                    source.origins.hear(said)
             self._counts["heartbeat", source.topic] += 1
             return False
         if source.origins.admit(header):

@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.delivery.clock import ClockSettings, SourceClock
 from streams.delivery.contracts import NEVER, NOTHING_YET
+from streams.delivery.hops import HOPS, Hops
 from streams.delivery.origins import Origins, Stamp
 
 
@@ -20,11 +21,12 @@ class Input:
     empty       known to hold no record at all: nobody waits for it
     """
 
-    __slots__ = ("clock", "empty", "identity", "index", "origins", "position", "replay_end", "stamp", "topic")
+    __slots__ = ("clock", "empty", "hops", "identity", "index", "origins", "position", "replay_end", "stamp", "topic")
 
     def __init__(
-        self, topic: str, identity: str, partition: int, senders: Collection[str] | None, settings: ClockSettings
-    ) -> None:
+        self, topic: str, identity: str, partition: int, senders: Collection[str] | None, settings: ClockSettings,
+        hops: Hops,
+    ) -> None:  # fmt: skip
         self.topic = topic
         self.identity = identity
         self.index = 0
@@ -34,12 +36,21 @@ class Input:
         self.stamp = Stamp(f"{identity}/{partition}")
         self.origins = None if senders is None else Origins(senders)
         self.clock = SourceClock(settings)
+        self.hops = hops
 
     def watermark(self) -> int:
         """In ms; NEVER if there is nothing to wait for."""
         if self.origins is not None:
             return self.origins.watermark()
         return NEVER if self.empty and self.clock.watermark == NOTHING_YET else self.clock.watermark
+
+    def complete(self) -> int:
+        """Up to where those from outside our stage will change nothing any more, in ms; NEVER as above."""
+        return self.watermark() if self.origins is None else self.origins.said(self.hops.outside)
+
+    def heard(self, level: int) -> int:
+        """What all of our own stage that write here have announced as this level, in ms; NEVER where nobody does."""
+        return NEVER if self.origins is None else self.origins.said(self.hops.levels[level])
 
     def dump(self) -> dict[str, Any]:
         origins = {} if self.origins is None else self.origins.dump()
@@ -85,6 +96,14 @@ class Inputs:
     def watermark(self) -> int:
         """In ms, of the slowest input; NEVER if there is nothing to wait for."""
         return min(source.watermark() for source in self)
+
+    def complete(self) -> int:
+        """Up to where those from outside our stage will change nothing any more, in ms."""
+        return min(source.complete() for source in self)
+
+    def heard(self) -> list[int]:
+        """For each level, what all of our own stage have announced, in ms."""
+        return [min(source.heard(level) for source in self) for level in range(HOPS)]
 
     def took(self, applied: tuple[tuple[int, int], ...]) -> None:
         """An entity was found that has taken these (index, offset)."""

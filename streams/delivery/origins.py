@@ -2,13 +2,14 @@
 
 A sender stamps what it sends with one header, `o`: batch, index, watermark and its name. Duplicates are recognised by
 the high-water (batch, index) of each sender, because a sender's records arrive in that order, re-sent ones included.
-A heartbeat is a record without key and value and with this header only; it moves the watermark and nothing else.
+A heartbeat is a record without key and value and with this header only; it moves the watermark and nothing else. It may
+carry several of them: what the sender has heard of others is said under its name with a mark behind it (`hops`).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from streams.delivery.contracts import NEVER, NOTHING_YET, Origin, Output, Record
@@ -48,10 +49,15 @@ class Stamp:
         header = self.header(batch, index, watermark)
         return Output(output.topic, output.key, output.value, (header, *output.headers), output.partition)
 
-    def heartbeats(self, partitions: Mapping[str, int], batch: int, watermark: int) -> list[Output]:
-        """One for every partition of every topic that this sender writes to."""
-        headers = (self.header(batch, 0, watermark),)
+    def heartbeats(
+        self, partitions: Mapping[str, int], batch: int, watermark: int, marked: Mapping[str, int] | None = None
+    ) -> list[Output]:
+        """One for every partition of every topic that this sender writes to. `marked`: {mark: watermark} to say as well."""
+        headers = (self.header(batch, 0, watermark), *(self._marked(*said) for said in (marked or {}).items()))
         return [Output(t, None, None, headers, p) for t, count in partitions.items() for p in range(count)]
+
+    def _marked(self, mark: str, watermark: int) -> tuple[str, bytes]:
+        return HEADER, _ORIGIN.pack(0, 0, watermark) + self._name + mark.encode()
 
 
 class Origins:
@@ -65,6 +71,11 @@ class Origins:
         self._highwater: dict[bytes, int] = {}
         self._watermarks: dict[bytes, int] = {sender.encode(): NOTHING_YET for sender in expected}
         self._expected = frozenset(self._watermarks)
+
+    def said(self, names: Collection[bytes]) -> int:
+        """The minimum over these names, of senders or with a mark behind; NEVER where there are none."""
+        watermarks = self._watermarks
+        return min([watermarks.get(name, NOTHING_YET) for name in names], default=NEVER)
 
     def admit(self, raw: bytes) -> bool:
         """Whether the record with this origin header is new; False means that it has been read before."""

@@ -220,6 +220,13 @@ class Table(Generic[E]):
             return min(header.deadline, self.boundary) if taken_over else header.deadline
         return NEVER if kept.entity is None else self._logic.deadline(kept.entity)
 
+    def settles(self, key: bytes) -> int:
+        """Up to when everybody is to be heard out for it, in ms; the earlier of this and its deadline while it is bytes."""
+        kept = self.entities.get(key)
+        if isinstance(kept, Cell) and kept.entity is not None:
+            return self._logic.settles(kept.entity)
+        return self.deadline(key)
+
     def payload(self, key: bytes) -> bytes | None:
         """The entity as Logic.dump gives it; None where there is none, or it is still kept under another definition."""
         kept = self.entities.get(key)
@@ -273,7 +280,8 @@ class Table(Generic[E]):
 
     def _encode(self, entity: E, cell: Cell[E], generation: int, batch: int, outbox: bytes) -> tuple[bytes, bool]:
         """(record, whether there is nothing in it)."""
-        deadline, payload = self._logic.deadline(entity), self._logic.dump(entity)
+        deadline = min(self._logic.deadline(entity), self._logic.settles(entity))
+        payload = self._logic.dump(entity)
         return rec.encode_entity(
             generation, batch, deadline, cell.applied, payload, outbox, version=self.version
         ), not payload

@@ -33,6 +33,7 @@ import orjson
 from streams.delivery import record as rec
 from streams.delivery.checkpoint import Checkpoint
 from streams.delivery.contracts import NEVER, NOTHING_YET, E, Logic, Output, Record, Work
+from streams.delivery.hops import HEARD, Hops, levels
 from streams.delivery.inbox import Inbox
 from streams.delivery.inputs import Input, Inputs
 from streams.delivery.origins import Stamp
@@ -56,6 +57,8 @@ class Task(Generic[E]):
 
     counts            what happened, by (name, label); the shell reads and clears it
     watermark         event time (ms) up to which this partition has been read; it never goes back
+    heard             event time (ms) up to which all partitions of this logic have heard each other out; neither does it
+    full_to           until all is heard up to this (ms), an entity keeps so much open that sources had better wait
     backlog           timers are due that did not fit in the last slice: call `tick` again soon
     """
 
@@ -71,7 +74,7 @@ class Task(Generic[E]):
     ) -> None:
         settings = settings or TaskSettings()
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.watermark = NOTHING_YET
+        self.watermark = self.heard = self.full_to = NOTHING_YET
         self.backlog = False
         self.generation = generation
         self._logic = logic
@@ -81,6 +84,7 @@ class Task(Generic[E]):
         self._inputs = Inputs([self._input(topic, expected_origins.get(topic)) for topic in inputs])
         self._table: Table[E] = Table(logic)
         self._timers = Timers(self._table.deadline)
+        self._unheard = Timers(self._table.settles)
         self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
         self._hops = settings.stamped.union(settings.heartbeats)
         self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
@@ -94,14 +98,20 @@ class Task(Generic[E]):
         self._spilled: list[list[Change]] = []  # groups to write before anything else
         self._idle = False  # no input will ever bring anything
         self._announced = NOTHING_YET
-        self._told = NOTHING_YET  # the watermark of the last heartbeat
+        self._told: tuple[int, int] = (
+            NOTHING_YET,
+            NOTHING_YET,
+        )  # by the last heartbeat: the watermark, and how far all is heard
         self._told_at = 0
+        self._levels: dict[str, int] = {}  # by the last one to our own stage
+        self._levels_at = 0
         self._saved_watermark = NOTHING_YET
         self._end: int | None = None  # of the changelog, as far as we have written it
 
     def _input(self, topic: str, senders: Collection[str] | None) -> Input:
         settings = self._settings
-        return Input(topic, settings.topic_ids.get(topic, topic), self._partition, senders, settings.clock)
+        hops = Hops(settings.peers.get(topic, ()), {name: name in settings.hears for name in senders or ()})
+        return Input(topic, settings.topic_ids.get(topic, topic), self._partition, senders, settings.clock, hops)
 
     @property
     def positions(self) -> dict[str, int]:
@@ -254,10 +264,13 @@ class Task(Generic[E]):
         return self._finish(now, True, 2**62)
 
     def _anything_to_do(self, now: int, caught_up: bool) -> bool:
-        if self.watermark > NOTHING_YET and self._timers.oldest(self.watermark) <= self.watermark:
+        if self._is_due():
             return True
         self._announce()
-        return self._checkpoint.running or self._checkpoint.due(now) or self._heartbeat_due(now, caught_up)
+        return (
+            self._checkpoint.running or self._checkpoint.due(now)
+            or self._heartbeat_due(now, caught_up) or self._levels_due(now)
+        )  # fmt: skip
 
     def _begin(self, now: int) -> None:
         """A new batch. A checkpoint begins before its records are read: see `checkpoint`."""
@@ -272,8 +285,12 @@ class Task(Generic[E]):
         self._announce()
         outputs, self._outputs = self._outputs, []
         if self._heartbeat_due(now, caught_up):
-            outputs += self._stamp.heartbeats(self._settings.heartbeats, self._batch, self._announced)
-            self._told, self._told_at = self._announced, now
+            self._told, self._told_at = (self._announced, self._heard_out()), now
+            marked = {HEARD: self._told[1]} if self._settings.levels else None
+            outputs += self._stamp.heartbeats(self._settings.heartbeats, self._batch, self._announced, marked)
+        if self._levels_due(now):
+            self._levels, self._levels_at = self._levels_now(), now
+            outputs += self._stamp.heartbeats(self._settings.levels, self._batch, self._announced, self._levels)
         return Work(self._batch, changelog, outputs, commit)
 
     # --- entities ----------------------------------------------------------------------------------------------------
@@ -287,7 +304,7 @@ class Task(Generic[E]):
             self.counts["taken_over", self._logic.name] += 1
         entity = cell.entity
         assert entity is not None
-        done = self._logic.advance(key, entity, inputs, self.watermark, now, self._view)
+        done = self._logic.advance(key, entity, inputs, self.watermark, now, self._view, self.heard)
         full = bool(done.beside) and self._table.put_beside(key, cell, done.beside)
         if done.outputs or done.ended or full:
             self._publish(key, done.outputs)
@@ -296,13 +313,19 @@ class Task(Generic[E]):
         if done.ended:
             self._ends[key] = done.kept
             self._timers.disarm(key)
+            self._unheard.disarm(key)
             return cell
-        deadline = self._logic.deadline(entity)
-        if deadline > self.watermark:
-            self._timers.arm(key, deadline)
+        if self.watermark - self.heard >= self._settings.stride and self._logic.is_full(entity):
+            self.full_to = self.watermark
+        self._arm(key, self._timers, self._logic.deadline(entity), self.watermark)
+        self._arm(key, self._unheard, self._logic.settles(entity), self.heard)
+        return cell
+
+    def _arm(self, key: bytes, timers: Timers, deadline: int, now: int) -> None:
+        if deadline > now:
+            timers.arm(key, deadline)
         else:  # against the contract; armed again it would fire for ever
             self.counts["timer_stuck", self._logic.name] += 1
-        return cell
 
     def _publish(self, key: bytes, outputs: list[Output]) -> None:
         """Number the outputs and keep them for the entity's outbox."""
@@ -372,6 +395,8 @@ class Task(Generic[E]):
         self._idle = at == NEVER
         if self.watermark < at < NEVER:
             self.watermark = at
+        if self.heard < self.watermark:
+            self.heard = max(self.heard, min(self.watermark, self._inputs.complete(), *self._inputs.heard()))
         if self.watermark - self._saved_watermark >= self._settings.save_watermark:
             self._checkpoint.moved()
 
@@ -380,12 +405,16 @@ class Task(Generic[E]):
         if self.watermark == NOTHING_YET:
             return
         for _ in range(self._settings.timer_slice):
-            due = self._timers.pop(self.watermark)
+            due = self._timers.pop(self.watermark) or self._unheard.pop(self.heard)
             if due is None:
                 break
             self.counts["fired", self._logic.name] += 1
             self._advance(due[1], [], now)
-        self.backlog = self._timers.oldest(self.watermark) <= self.watermark
+        self.backlog = self._is_due()
+
+    def _is_due(self) -> bool:
+        due = self.watermark > NOTHING_YET and self._timers.oldest(self.watermark) <= self.watermark
+        return due or (self.heard > NOTHING_YET and self._unheard.oldest(self.heard) <= self.heard)
 
     def _announce(self) -> None:
         """What receivers may rely on: nothing earlier will follow, timers that are still to fire included."""
@@ -397,10 +426,38 @@ class Task(Generic[E]):
                 self._announced = safe
 
     def _heartbeat_due(self, now: int, caught_up: bool) -> bool:
-        if self._announced in (self._told, NOTHING_YET) or not self._settings.heartbeats:
+        if self._announced == NOTHING_YET or not self._settings.heartbeats:
             return False
-        every = self._settings.heartbeat_every
-        return abs(now - self._told_at) >= (every // 10 if caught_up else every)  # abs: clocks are set back
+        told, news = self._told, (self._announced, self._heard_out())
+        if news == told:
+            return False
+        every, stride = self._settings.heartbeat_every // (10 if caught_up else 1), self._settings.stride
+        if abs(now - self._told_at) >= (self._settings.hurry_every if self._far_behind(now) else every):
+            return True
+        return told[0] > NOTHING_YET and (news[0] - told[0] >= stride or news[1] - told[1] >= stride)
+
+    def _far_behind(self, now: int) -> bool:
+        """Whether this is catch-up, where sources may stand still until they hear from us."""
+        return now - self._announced >= self._settings.stride
+
+    def _heard_out(self) -> int:
+        """What the next stage may settle: all is heard, and what was due by then is out."""
+        return NEVER if self._idle else min(self.heard, self._announced)
+
+    def _levels_now(self) -> dict[str, int]:
+        return levels(min(self._announced, self._inputs.complete()), self._inputs.heard())
+
+    def _levels_due(self, now: int) -> bool:
+        if self._announced == NOTHING_YET or not self._settings.levels:
+            return False
+        told, news = self._levels, self._levels_now()
+        if news == told:
+            return False
+        stride = self._settings.stride
+        every = self._settings.hurry_every if self._far_behind(now) else self._settings.heartbeat_every
+        return abs(now - self._levels_at) >= every or any(  # abs: clocks are set back
+            at - told.get(mark, NOTHING_YET) >= stride for mark, at in news.items()
+        )
 
     # --- what the shell reports --------------------------------------------------------------------------------------
 

@@ -83,18 +83,23 @@ class AccountsLogic(Journeys):
             soonest = min(soonest, entity.resume)
         return soonest if soonest >= NEVER else soonest + self._disorder
 
-    def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
-        horizon = until - self._disorder
+    def settles(self, entity: Entity) -> int:
+        soonest = self.timeline.settles(entity)
+        return soonest if soonest >= NEVER else soonest + self._disorder
+
+    def advance(
+        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
+    ) -> Advanced:  # fmt: skip
+        horizon, sure = until - self._disorder, min(until, heard) - self._disorder
         inputs, strays = self._hastened(entity, inputs, horizon) if inputs else (inputs, [])
         due = self._due(entity, inputs, horizon)
-        if (
-            not due and not entity.freeing and self.timeline.deadline(entity) > horizon
-        ):  # all that came waits, and no timer is due
+        rests = self.timeline.deadline(entity) > horizon and self.timeline.settles(entity) > sure
+        if rests and not due and not entity.freeing:  # all that came waits, and no timer is due
             return Advanced([], [])
         settled = Settled(beside)
-        tally = self.timeline.advance(entity, due, horizon, settled)
+        tally = self.timeline.advance(entity, due, horizon, settled, sure)
         if entity.head is not None and entity.head.into is not None:
-            self._hand_over(entity, Into(*entity.head.into), horizon, settled, tally)
+            self._hand_over(entity, Into(*entity.head.into), sure, settled, tally)
         if entity.freeing:
             self._free(entity, horizon, settled, tally)
         tally.changes.extend(_released(entity, user) for user in strays)
@@ -102,7 +107,7 @@ class AccountsLogic(Journeys):
             (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(m.row())) for user, m in tally.members.items()
         ]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
-        return Advanced(outputs, written, self.timeline.ended(entity, horizon), self.kept(entity))
+        return Advanced(outputs, written, self.timeline.ended(entity, sure), self.kept(entity))
 
     def _hastened(self, e: Entity, inputs: list[Any], horizon: int) -> tuple[list[Any], list[str]]:
         """What erases at once waits for no time. Also who still tells of a time before this account was erased."""
@@ -134,14 +139,17 @@ class AccountsLogic(Journeys):
         if len(given) <= self.slice:
             e.freeing = False
 
-    def _hand_over(self, e: Entity, into: Into, horizon: int, settled: Settled, tally: Tally) -> None:
+    def _hand_over(self, e: Entity, into: Into, sure: int, settled: Settled, tally: Tally) -> None:
         """A slice of the members of an account that was merged follows it; after the last one the survivor is told so.
 
         They follow when no earlier fact can change them, all as of one instant, so that slices are nobody's business.
+        That all is settled here is said after it: the survivor keeps its past open until then.
         """
-        if into.life is None or e.handed < 0 or horizon < into.due:
+        if into.life is None or e.handed < 0 or sure < into.due:
             return
-        self.timeline.settle_before(e, horizon - self.timeline.grace, settled, tally)
+        self.timeline.settle_before(e, sure - self.timeline.grace, settled, tally)
+        over = [change for change in tally.changes if _is_over(change)]
+        tally.changes = [change for change in tally.changes if not _is_over(change)]
         moved = {user: m for user, m in tally.members.items() if m.life >= 0}
         waiting = chain(moved, (user for user in settled.users() if user not in tally.members))
         given = list(islice(waiting, self.slice + 1))
@@ -150,11 +158,12 @@ class AccountsLogic(Journeys):
             tally.members[user] = GONE
             if member is not None and member.life == into.life:
                 tally.changes.append(_handed(user, member, e.key, into))
-        e.handed, e.resume = e.handed + 1, horizon + 1
+        e.handed, e.resume = e.handed + 1, sure + 1
         if len(given) <= self.slice:
             e.handed = -1
             done = Message("merge", f"~done {e.key}", into.key, into.due + 1, {"done": e.key, "as": into.kind})
             tally.changes.append(Change("message", done))
+        tally.changes.extend(over)
 
     def _due_to_say(self, entity: Entity) -> bool:
         return entity.head is not None and self.fold.publisher.publishes
@@ -191,6 +200,11 @@ def _right(found: Any) -> bool:
         and (day is None or type(day) is int) and (event is None or type(event) is str)
         and (risk is None or type(risk) is str)
     )  # fmt: skip
+
+
+def _is_over(change: Change) -> bool:
+    """Whether it tells who made a link that it is settled here."""
+    return isinstance(change.record, Message) and "settled" in change.record.said
 
 
 def _handed(user: str, member: Member, loser: str, into: Into) -> Change:

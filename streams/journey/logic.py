@@ -22,7 +22,7 @@ from streams.journey.migrate import Migration, Side
 from streams.journey.migration_plan import plan, refusal
 from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
-from streams.journey.timeline import Entity, Input, Retract, Tally, Timeline, stamped
+from streams.journey.timeline import UNHEARD, Entity, Input, Retract, Tally, Timeline, stamped
 
 HOUR: Final = 3_600_000
 """A changed published value is written at most hourly: often enough for a board, rare enough for a busy user."""
@@ -58,6 +58,9 @@ class Journeys:
 
     def dump(self, entity: Entity) -> bytes:
         return entity.dump()
+
+    def is_full(self, entity: Entity) -> bool:
+        return len(entity.recent) > UNHEARD // 2
 
     def kept(self, entity: Entity) -> bytes | None:
         """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""

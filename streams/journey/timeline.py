@@ -33,6 +33,10 @@ from streams.journey.state import State, load
 RECENT: Final = 64
 """Recent inputs kept at most; beyond, the oldest settle early (counted). More would make a busy entity's record large."""
 
+UNHEARD: Final = 512
+"""... and while other partitions have still to be heard out, which in live traffic takes a second or two: in catch-up they
+may be days apart."""
+
 SEEN: Final = 16
 """Settled inputs whose repetition is still recognised; a vendor's retry follows its first attempt within a few events."""
 
@@ -178,27 +182,35 @@ class Timeline:
                 e.head, _, e.overlay = self._refold(e, e.recent, e.asleep[0], settled)
             e.asleep = None
 
-    def advance(self, e: Entity, inputs: list[Input | Retract], until: int, settled: Members) -> Tally:
-        """Take inputs, fire what is due at or before `until` (ms of event time), settle what is beyond the grace period."""
-        tally = Tally()
+    def advance(
+        self, e: Entity, inputs: list[Input | Retract], until: int, settled: Members, heard: int = NEVER
+    ) -> Tally:  # fmt: skip
+        """Take inputs, fire what is due at or before `until` (ms of event time), settle what is beyond the grace period.
+
+        That one counts from `heard` on, up to where nothing is on its way from other entities any more.
+        """
+        tally, boundary = Tally(), min(until, heard) - self.grace
         self.wake(e, settled)
         fresh = self._accept(e, inputs)
         order = [i for i in fresh if not isinstance(i, Retract)]
         if fresh and (len(order) < len(fresh) or self._disturbs(e, order)):
             self._correct(e, fresh, order, until, Overlay(tally.members, settled), tally)
         else:
-            self._append(e, order, until, settled, tally)
+            self._append(e, order, until, boundary, settled, tally)
         self._erase_at_once(e, fresh, settled, tally)
-        self._settle(e, until - self.grace, tally)
+        self._settle(e, boundary, tally)
         if e.linked or (e.head is not None and e.head.into is not None):
-            self.settle_before(e, until - self.grace, settled, tally)
-        if len(e.recent) > RECENT:
-            self._overflow(e, until - self.grace, settled, tally)
+            self.settle_before(e, boundary, settled, tally)
+        most = RECENT if heard >= until else UNHEARD
+        if len(e.recent) > most:
+            self._overflow(e, boundary, settled, tally, len(e.recent) - most // 2)
         return tally
 
-    def _append(self, e: Entity, order: list[Input], until: int, settled: Members, tally: Tally) -> None:
+    def _append(
+        self, e: Entity, order: list[Input], until: int, boundary: int, settled: Members, tally: Tally
+    ) -> None:  # fmt: skip
         """Fold inputs that are newer than all before; settle on the way what is beyond the grace period already."""
-        out, head, boundary = Out(e.key), self._head(e), until - self.grace
+        out, head = Out(e.key), self._head(e)
         for item in order:
             if item.t >= boundary and e.recent and e.recent[-1].t < boundary:
                 self._settle(e, boundary, tally)
@@ -219,15 +231,24 @@ class Timeline:
         head = e.head
         if head is None:
             return NEVER if e.asleep is None else e.asleep[1]
+        if (
+            head.into is not None or head.ended >= 0 or head.begun < 0
+        ):  # the last: all its inputs still wait for their time
+            return NEVER
+        if head.deadline < 0:
+            self.fold.until(head, -1, Out(e.key))
+        return head.deadline
+
+    def settles(self, e: Entity) -> int:
+        """The instant up to which all is to be heard before `advance` has something to settle that somebody waits for."""
+        head = e.head
+        if head is None:
+            return NEVER if e.asleep is None else e.asleep[1]
         if head.into is not None:
             return _forwards_until(e, head)
         if head.ended >= 0:
             return NEVER if e.pending or e.freeing else head.ended + self.grace + 1
-        if head.begun < 0:  # all its inputs still wait for their time
-            return NEVER
-        if head.deadline < 0:
-            self.fold.until(head, -1, Out(e.key))
-        return min(head.deadline, e.settles + self.grace + 1) if e.linked else head.deadline
+        return e.settles + self.grace + 1 if e.linked and head.begun >= 0 else NEVER
 
     def ended(self, e: Entity, until: int) -> bool:
         """Whether the entity was forgotten so long ago that nothing within the grace period can bring it back; or erased."""
@@ -366,7 +387,7 @@ class Timeline:
     def settle_before(self, e: Entity, boundary: int, settled: Members, tally: Tally) -> None:
         """Settle what is older than an instant, though newer inputs have come since."""
         if (e.closed or (e.recent and e.recent[0].t < boundary)) and not e.waits:
-            self._overflow(e, boundary, settled, tally)
+            self._overflow(e, boundary, settled, tally, 0)
 
     def _erase_at_once(self, e: Entity, fresh: list[Input | Retract], settled: Members, tally: Tally) -> None:
         """Settle what is to be gone at once, with all before it, whoever waits for it. Nobody hears of an account's last hours."""
@@ -377,14 +398,13 @@ class Timeline:
                     self._overflow(e, item.t + 1, settled, tally, 0)
 
     def _overflow(
-        self, e: Entity, boundary: int, settled: Members, tally: Tally, least: int | None = None
+        self, e: Entity, boundary: int, settled: Members, tally: Tally, least: int
     ) -> None:  # fmt: skip
-        """Too many recent inputs: settle the older half (or `least`), and what is beyond the grace period anyway."""
-        half = len(e.recent) - RECENT // 2 if least is None else least
+        """Settle what is beyond the grace period, and of the recent inputs `least` in any case."""
         due = sum(item.t < boundary for item in e.recent)
-        if due < half:
+        if due < least:
             self._count("settled_early", "")
-        count = max(half, due)
+        count = max(least, due)
         older, newer = e.recent[:count], e.recent[count:]
         to = older[-1].t if older else e.settled_to
         base = Overlay(tally.members, settled)

@@ -10,7 +10,19 @@ from schemas.event import Event
 from schemas.sources import canonical, decoder
 from schemas.sources.outcome import Decoded, Failure, Skipped, Watermark
 from schemas.sources.outcome import Outcome as Found
-from streams.delivery.contracts import Advanced, Beside, Clocked, Dead, Drop, Ok, Outcome, Output, Record, Redirect
+from streams.delivery.contracts import (
+    NEVER,
+    Advanced,
+    Beside,
+    Clocked,
+    Dead,
+    Drop,
+    Ok,
+    Outcome,
+    Output,
+    Record,
+    Redirect,
+)
 from streams.journey.erasure import Erase
 from streams.journey.identity import MARKS, company_domain, entity_of
 from streams.journey.logic import Journeys
@@ -165,10 +177,15 @@ class UsersLogic(Journeys):
     def deadline(self, entity: Entity) -> int:
         return self.timeline.deadline(entity)
 
-    def advance(self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
+    def settles(self, entity: Entity) -> int:
+        return self.timeline.settles(entity)
+
+    def advance(
+        self, key: bytes, entity: Entity, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
+    ) -> Advanced:  # fmt: skip
         taken: list[Input] = [now_at(item, entity, until) if isinstance(item, Erase) else item for item in inputs]
-        tally = self.timeline.advance(entity, [*taken], until, _ALONE)
-        ended = self.timeline.ended(entity, until)
+        tally = self.timeline.advance(entity, [*taken], until, _ALONE, heard)
+        ended = self.timeline.ended(entity, min(until, heard))
         if not tally.changes and not self.fold.publisher.publishes:
             return Advanced([], [], ended, self.kept(entity))
         return Advanced(self.outputs(entity, tally, now), [], ended, self.kept(entity))

@@ -44,6 +44,7 @@ class Live:
             keyed_by,
             partitions,
             sources=sources,
+            catch_up="exact" if sources else "fast",
         )
         self.settings = self.plan.write()
         self._env = env or {}

@@ -27,7 +27,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def test_the_demo_tells_the_story_in_order_and_ends(kafka: str, clickhouse: Any) -> None:
     env = environment(KAFKA=kafka, CLICKHOUSE=clickhouse.url, ONCE="1")
-    done = subprocess.run(COMMAND, cwd=ROOT, env=env, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(COMMAND, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400)
     said = done.stdout
     assert done.returncode == 0, said[-4000:] + done.stderr[-4000:]
     steps = [

@@ -37,6 +37,8 @@ CALLED = {"id", "machine", "kind", "entity", "from", "to", "name", "label", "at"
 class JourneyPlay:
     """`saas.yaml` over a random year of a few people in two accounts."""
 
+    exact = False
+
     def __init__(self, grace: int | None = None, definition: Definition | None = None) -> None:
         definition = definition or load(Path("schemas/definitions/saas.yaml"))
         clock = replace(definition.clock, wall=False, grace=definition.clock.grace if grace is None else grace)
@@ -89,12 +91,13 @@ class JourneyPlay:
 class LinkedPlay(JourneyPlay):
     """The same with people and accounts that go by several names, each on the partition that its name hashes to.
 
-    In this world partitions are a year apart, and what one identifier tells another waits for nobody: the grace period
-    is made as long, so that nothing is late.
+    In this world partitions are a year apart. What one identifier tells another waits for nobody, unless they hear each
+    other out: then the grace period is an hour, else it is made as long as that year, so that nothing is late.
     """
 
-    def __init__(self) -> None:
-        super().__init__(grace=500 * DAY)
+    def __init__(self, exact: bool = False) -> None:
+        super().__init__(grace=None if exact else 500 * DAY)
+        self.exact = exact
 
     def history(self, random: Random) -> list[Fed]:
         fed: list[Fed] = []

@@ -35,7 +35,10 @@ class Fed(NamedTuple):
 
 
 class Play(Protocol):
-    """One way to play. Source topics are `raw` (through decode) and `direct` (keyed by user)."""
+    """One way to play. Source topics are `raw` (through decode) and `direct` (keyed by user). `exact`: partitions hear each
+    other out before they settle."""
+
+    exact: bool
 
     def history(self, random: Random) -> list[Fed]:
         """In order of event time."""

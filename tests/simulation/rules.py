@@ -191,6 +191,28 @@ class ForgetfulOutbox(Task[Any]):
         self._published[key] = []
 
 
+class NobodyIsHeardOut(Task[Any]):
+    """Each partition settles by its own time, whatever the others have still to tell it."""
+
+    def _read_clock(self) -> None:
+        super()._read_clock()
+        self.heard = self.watermark
+
+
+class OneHopIsEnough(Task[Any]):
+    """Everybody is heard, but nobody waits for what others say in answer to what they hear."""
+
+    def _read_clock(self) -> None:
+        super()._read_clock()
+        self.heard = max(self.heard, min(self.watermark, self._inputs.complete(), self._inputs.heard()[0]))
+
+
+NOT_HEARD: dict[str, Rules] = {
+    "nobody_is_heard_out": replace(ALL, task=NobodyIsHeardOut),
+    "one_hop_is_enough": replace(ALL, task=OneHopIsEnough),
+}
+"""The rules of what entities of one kind tell each other; the toys tell each other nothing."""
+
 OFF: dict[str, Rules] = {
     "commit_early": replace(ALL, commit_after_checkpoint=False),
     "outputs_before_state": replace(ALL, state_before_outputs=False),

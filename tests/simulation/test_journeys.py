@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.erased_play import ErasedPlay
 from tests.simulation.journey_play import CountedPlay, JourneyPlay, LinkedPlay
 from tests.simulation.play import noticed
-from tests.simulation.rules import OFF
+from tests.simulation.rules import NOT_HEARD, OFF
 from tests.simulation.schedule import Schedule, run
 from tests.simulation.worker import Rules
 
@@ -33,6 +33,21 @@ def test_a_live_run_with_crashes_is_equal_to_a_replay(seed: int, play: JourneyPl
 @pytest.mark.parametrize("seed", range(12))
 def test_so_is_one_in_which_people_and_accounts_turn_out_to_be_the_same(seed: int, linked: LinkedPlay) -> None:
     run(seed, play=linked)
+
+
+@pytest.fixture(scope="module")
+def exact() -> LinkedPlay:
+    return LinkedPlay(exact=True)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_so_it_is_with_an_hour_of_grace_where_partitions_hear_each_other_out(seed: int, exact: LinkedPlay) -> None:
+    run(seed, play=exact)
+
+
+@pytest.mark.parametrize("rule", NOT_HEARD)
+def test_it_is_not_where_somebody_settles_what_another_may_still_change(rule: str, exact: LinkedPlay) -> None:
+    noticed(rule, lambda seed: run(seed, NOT_HEARD[rule], exact), 60)
 
 
 def test_whoever_turns_out_to_be_whom_and_however_late_every_event_counts_once() -> None:

@@ -23,6 +23,11 @@ def test_every_output_is_published_with_one_payload_and_none_is_lost(first: int)
         run(seed)
 
 
+def test_nor_where_partitions_hear_each_other_out() -> None:
+    for seed in range(150):
+        run(seed, play=ToyPlay(exact=True))
+
+
 @pytest.mark.parametrize("rule", OFF)
 def test_a_missing_rule_is_noticed(rule: str) -> None:
     noticed(rule, lambda seed: run(seed, OFF[rule]), PATIENCE)

@@ -21,6 +21,9 @@ PEOPLE = 9
 class ToyPlay:
     """Users count, accounts fold."""
 
+    def __init__(self, exact: bool = False) -> None:
+        self.exact = exact
+
     def history(self, random: Random) -> list[Fed]:
         fed: list[Fed] = []
         at = 0

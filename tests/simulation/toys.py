@@ -103,7 +103,15 @@ class CountingUsers:
             return NEVER
         return entity.last + (FORGET if entity.idle else IDLE)
 
-    def advance(self, key: bytes, entity: User, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
+    def settles(self, entity: User) -> int:
+        return NEVER
+
+    def is_full(self, entity: User) -> bool:
+        return False
+
+    def advance(
+        self, key: bytes, entity: User, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
+    ) -> Advanced:  # fmt: skip
         turn = _Turn(key, entity, beside)
         for at, _, account in sorted(inputs):
             turn.fire(at)
@@ -204,7 +212,15 @@ class FoldingAccounts:
     def deadline(self, entity: Account) -> int:
         return min(entity.waiting)[0] + 1 if entity.waiting else NEVER
 
-    def advance(self, key: bytes, entity: Account, inputs: list[Any], until: int, now: int, beside: Beside) -> Advanced:
+    def settles(self, entity: Account) -> int:
+        return NEVER
+
+    def is_full(self, entity: Account) -> bool:
+        return False
+
+    def advance(
+        self, key: bytes, entity: Account, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
+    ) -> Advanced:  # fmt: skip
         waiting = sorted([*entity.waiting, *inputs])
         outputs: list[Output] = []
         for item in waiting:

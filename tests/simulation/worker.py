@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ from streams.delivery.contracts import Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
 from streams.delivery.task import Task
+from streams.graph import NOBODY_WAITS
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Play
 
@@ -30,10 +31,13 @@ USERS = TaskSettings(
     heartbeats={"members": PARTITIONS}, clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3,
     timer_slice=1, heartbeat_every=50, refresh_every=500, save_watermark=50,
     warm=2, stamped=frozenset({"events"}),
+    peers={"events": [f"users/{p}" for p in range(PARTITIONS)]}, levels={"events": PARTITIONS},
 )  # fmt: skip
 ACCOUNTS = TaskSettings(
     clock=CLOCK, checkpoint_every=60, checkpoint_events=25, write_slice=3, timer_slice=2, refresh_every=500,
     save_watermark=50, warm=1, stamped=frozenset({"members"}),
+    peers={"members": [f"accounts/{p}" for p in range(PARTITIONS)]}, levels={"members": PARTITIONS},
+    hears=frozenset(f"users/{p}" for p in range(PARTITIONS)),
 )  # fmt: skip
 
 
@@ -67,11 +71,14 @@ class Lane:
         self.io = self._run()
 
     def _task(self) -> Any:
+        hurry = {} if self.play.exact else {"stride": NOBODY_WAITS}
         if self.kind == "decode":
             heartbeats = {"events": PARTITIONS, "members": PARTITIONS}
-            return DecodeTask(self.play.route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50)
+            return DecodeTask(self.play.route, "raw", self.partition, heartbeats, CLOCK, heartbeat_every=50, **hurry)
         sender = f"{self.kind}/{self.partition}"
         settings = USERS if self.kind == "users" else ACCOUNTS
+        if not self.play.exact:
+            settings = replace(settings, peers={}, levels={}, hears=frozenset(), stride=NOBODY_WAITS)
         inputs = INPUTS[self.kind]
         senders = {topic: SENDERS[topic] for topic in inputs if topic in SENDERS}
         return self.rules.task(

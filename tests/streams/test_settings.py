@@ -118,6 +118,7 @@ def test_each_role_has_its_user_of_clickhouse_and_an_empty_one_is_the_writer(tmp
         ("partitions = 0", ":1: partitions is at least 1"),
         ("bootstrap = 9092", ':1: bootstrap is text: write bootstrap = "9092"'),
         ('[clock]\n\nwall = "maybe"', ":3: clock.wall is on or off; not 'maybe'"),
+        ('[clock]\ncatch_up = "slow"', ":2: clock.catch_up is fast or exact; not 'slow'"),
         ('[clock]\nuntil = "tomorrow"', ":2: clock.until is a time such as 2024-06-30T00:00:00Z"),
         (
             '[[sources]]\ntopic = "a"\n[[sources]]\ntopic = "b"\nsource = "segmnt"',

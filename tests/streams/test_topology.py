@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from schemas.definition.model import Definition
 from schemas.definition.parse import parse
-from streams.settings import Settings
+from streams.batch.topic_ids import Topic
+from streams.graph import NOBODY_WAITS
+from streams.settings import ClockChoice, Settings
 from streams.topology import graph_of
 from tests.streams.journey.harness import Person, ms
 from tests.streams.journey.small import small
@@ -47,3 +49,14 @@ def test_nor_has_one_that_takes_over_from_an_earlier_version(followed: bool) -> 
     topics = {output.topic for output in taken.outputs}
     assert "transitions.user" in topics
     assert ("members" in topics) is followed
+
+
+@pytest.mark.parametrize("catch_up", ["fast", "exact"])
+def test_partitions_are_heard_out_only_where_the_catch_up_is_exact(catch_up: Literal["fast", "exact"]) -> None:
+    graph = graph_of(Settings(definition="x", clock=ClockChoice(catch_up=catch_up)), small())
+    topics = {name: Topic("", 3) for stage in graph.stages for name in (*stage.inputs, stage.changelog)}
+    (users,) = graph.stages
+    task = graph.new_task(users, 0, 1, topics)
+    assert (task._settings.levels == {"events": 3}) is (catch_up == "exact")
+    assert bool(task._settings.peers) is (catch_up == "exact")
+    assert (task._settings.stride < NOBODY_WAITS) is (catch_up == "exact")

@@ -29,8 +29,21 @@ class Forgetful:
     def deadline(self, entity: list[bytes]) -> int:
         return NEVER
 
+    def settles(self, entity: list[bytes]) -> int:
+        return NEVER
+
+    def is_full(self, entity: list[bytes]) -> bool:
+        return False
+
     def advance(
-        self, key: bytes, entity: list[bytes], inputs: list[Any], until: int, now: int, beside: Beside
+        self,
+        key: bytes,
+        entity: list[bytes],
+        inputs: list[Any],
+        until: int,
+        now: int,
+        beside: Beside,
+        heard: int = NEVER,
     ) -> Advanced:
         ends = [value for value in inputs if value.endswith(b"x")]
         said = [Output("transitions.user", key, entity[0])]

@@ -494,8 +494,14 @@ class Silent:
     def deadline(self, entity: list[int]) -> int:
         return 5 if self.stuck else NEVER
 
+    def settles(self, entity: list[int]) -> int:
+        return NEVER
+
+    def is_full(self, entity: list[int]) -> bool:
+        return False
+
     def advance(
-        self, key: bytes, entity: list[int], inputs: list[Any], until: int, now: int, beside: Beside
+        self, key: bytes, entity: list[int], inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
     ) -> Advanced:
         entity[0] += len(inputs)
         return Advanced([], [])
@@ -548,7 +554,14 @@ def test_much_that_stands_beside_an_entity_does_not_wait_for_the_checkpoint() ->
 
     class Wide(Silent):
         def advance(
-            self, key: bytes, entity: list[int], inputs: list[Any], until: int, now: int, beside: Beside
+            self,
+            key: bytes,
+            entity: list[int],
+            inputs: list[Any],
+            until: int,
+            now: int,
+            beside: Beside,
+            heard: int = NEVER,
         ) -> Advanced:
             entity[0] += len(inputs)
             return Advanced([], [(b"%d/%d" % (until, n), b"x") for n in range(100)])

@@ -103,7 +103,7 @@ def _handed_over(logic: AccountsLogic, n: int) -> list[list[Output]]:
     for i in range(n):
         kept[b"m:u%05d" % i] = orjson.dumps(Member(None, "new", ("new",), None, "user", False, 7).row())
     found, until = [], 1_000_000
-    while logic.deadline(entity) <= until:
+    while min(logic.deadline(entity), logic.settles(entity)) <= until:
         found.append(plant.feed([], until) if not found else [])
         advanced = logic.advance(b"crm-1", entity, [], until, until, plant.beside(b"crm-1"))
         found[-1] = advanced.outputs

@@ -29,7 +29,7 @@ MUTATIONS = [
     Mutation("closed inputs are forgotten", "timeline", "if e.closed:  # what came", "if False:  # what came"),
     Mutation("duplicates count", "timeline", "if known.id == item.id:", "if False:"),
     Mutation("late inputs are appended", "timeline", "or self._disturbs(e, order)", "or False"),
-    Mutation("there is no grace period", "timeline", "_settle(e, until - self.grace, tally)", "_settle(e, until, tally)"),
+    Mutation("there is no grace period", "timeline", "e, boundary, tally)\n        if e.linked", "e, until, tally)\n        if e.linked"),
     Mutation("corrections skip a position", "timeline", "seqs[m] += 1", "seqs[m] += 1 + (record.origin == 'correction')"),
     Mutation("a cool-down is ignored", "alerts", "now < kept[2] + rule.cooldown", "now < kept[2]"),
     Mutation("an unknown value is above all others", "guards", "is not None and x.__class__ {same}", "is None or x.__class__ {same}"),

@@ -153,7 +153,9 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     asyncio.set_event_loop(loop)
     worker = Worker(app, loop=loop, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on terminals and into files alike
-    app.on_failure = partial(_end_within, STOP_S, "it failed")
+    app.on_failure = lambda: _end_within(
+        STOP_S, "it failed", TOO_MANY_DEAD if isinstance(app.failure, TooManyDead) else FAILED
+    )
     app.on_leaving = partial(_end_within, LEAVE_S, "it was told to end")
     try:
         worker.execute_from_commandline()
@@ -167,12 +169,12 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     return code if reason is None else _say(f"{type(reason).__name__}: {reason}", FAILED)
 
 
-def _end_within(seconds: float, why: str) -> None:
-    """Everything is stopped in order; should that hang, the process ends all the same."""
+def _end_within(seconds: float, why: str, code: int = FAILED) -> None:
+    """Everything is stopped in order; should that hang, the process ends all the same, with this code."""
 
     def end() -> None:
-        _say(f"{why}, and did not end within {seconds:.0f} s: something does not answer", FAILED)
-        os._exit(FAILED)
+        _say(f"{why}, and did not end within {seconds:.0f} s: something does not answer", code)
+        os._exit(code)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

@@ -11,6 +11,7 @@ import orjson
 BEGIN = 1_714_550_400_000
 """2024-05-01T08:00:00Z in ms."""
 
+DAY = 86_400_000
 IDLE = 6 * 3_600_000
 GRACE = 600_000
 """As in chaos.yaml."""
@@ -51,8 +52,13 @@ class History:
         return [event.line for event in self.events]
 
 
-def history(seed: int, count: int = 2_500, users: int = 40, hot: int = 0) -> History:
-    """`hot`: users that half of all events are of. A user's times have a remainder of their own, so none ever meet."""
+LATEST = 1_767_225_600_000
+"""2026-01-01T00:00:00Z in ms: what is later than the clock is a dead letter, and a million events take two years."""
+
+
+def history(seed: int, count: int = 2_500, users: int = 40, hot: int = 0, latest: int = LATEST) -> History:
+    """`hot`: users that half of all events are of. A user's times have a remainder of their own, so none ever meet. What
+    would end after `latest` (ms) begins as many days earlier."""
     luck = Random(seed)
     at, found = BEGIN, dict[int, Happened]()
     while len(found) < count:
@@ -65,7 +71,9 @@ def history(seed: int, count: int = 2_500, users: int = 40, hot: int = 0) -> His
         if event.at - IDLE not in found:
             found[event.at] = event
     events = tuple(found.values())
-    return History(events, events[-1].at + 2 * IDLE)
+    until = events[-1].at + 2 * IDLE
+    days = max(0, -(-(until - latest) // DAY)) * DAY
+    return History(tuple(event._replace(at=event.at - days) for event in events) if days else events, until - days)
 
 
 def shuffled(events: tuple[Happened, ...], seed: int, within: int = GRACE // 2) -> list[Happened]:

@@ -13,7 +13,7 @@ from deploy.local.clickhouse import LocalClickHouse
 from tests.chaos.__main__ import play
 from tests.chaos.cases import CASES
 from tests.chaos.controls import CONTROLS
-from tests.chaos.history import history, shuffled
+from tests.chaos.history import BEGIN, DAY, history, shuffled
 from tests.chaos.oracle import expected, moves
 from tests.chaos.verdict import Verdict, in_kafka
 from tests.chaos.world import Servers
@@ -64,6 +64,15 @@ def test_the_two_ways_to_know_what_must_come_agree() -> None:
 def test_the_order_of_arrival_changes_nothing_that_must_come() -> None:
     story = history(5, 800)
     assert moves(shuffled(story.events, 5), story.until) == moves(story.events, story.until)
+
+
+def test_a_long_story_begins_earlier_and_ends_before_the_clock() -> None:
+    story, early = history(5, 800), history(5, 800, latest=BEGIN)
+    assert early.until <= BEGIN < story.until
+    assert {one.at - other.at for one, other in zip(story.events, early.events, strict=True)} == {
+        story.until - early.until
+    }
+    assert (story.until - early.until) % DAY == 0
 
 
 class Told(NamedTuple):

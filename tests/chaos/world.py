@@ -27,7 +27,7 @@ from deploy.local.kafka import LocalKafka
 from deploy.local.process import Guarded
 from sinks.clickhouse.connect import connect
 from streams.worker import run_migrate, run_topics
-from tests.chaos.history import BEGIN, Happened, History, history
+from tests.chaos.history import Happened, History, history
 from tests.chaos.oracle import DEFINITION, Expected, expected
 from tests.chaos.verdict import Verdict, in_clickhouse, in_kafka
 from tests.integration.live import read_all
@@ -149,7 +149,7 @@ class World:
         moved = asyncio.to_thread(run_migrate, self.settings, True)
         assert await asyncio.gather(made, moved) == [0, 0]
         async with self.feeder() as feeder:  # nobody waits for a partition that is empty from the beginning
-            await feeder.promise(BEGIN - 1)
+            await feeder.promise(self.story.events[0].at - 1)
         return self
 
     async def __aexit__(

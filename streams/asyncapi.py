@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.records import schemas
-from streams.attributes import ABOUT, source
+from schemas.snapshot import WRITTEN
+from streams.attributes import ABOUT, of_transition, source
 from streams.settings import Settings
 from streams.topics import plan
 
@@ -136,6 +137,12 @@ def _headers(name: str, prefix: str) -> Object:
         "ce_subject": {"type": "string", "description": "the entity"},
         "content-type": {"const": "application/json"},
     }
+    if ABOUT[name].varying is not of_transition:
+        told[WRITTEN] = {
+            "type": "string",
+            "pattern": "^[0-9]+$",
+            "description": "which of two is the later one; on a null record too",
+        }
     return {"type": "object", "description": "CloudEvents 1.0, binary mode; none on a null record", "properties": told}
 
 

@@ -88,9 +88,8 @@ class Lane:
         self._taken = dict.fromkeys(readings, 0)  # records of each topic's first batch that are computed
         self._durable = {topic: reading.end for topic, reading in readings.items()}
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
-        self.slice = (
-            1 if way.span else 100
-        )  # records computed in one go; adapts to what a record costs, and how far it goes
+        # Records computed in one go; adapts to what a record costs and, where a slice has a span, how far it goes.
+        self.slice = 1 if way.span else 100
         self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind

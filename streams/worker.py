@@ -153,9 +153,7 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     asyncio.set_event_loop(loop)
     worker = Worker(app, loop=loop, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it draws on terminals and into files alike
-    app.on_failure = lambda: _end_within(
-        STOP_S, "it failed", TOO_MANY_DEAD if isinstance(app.failure, TooManyDead) else FAILED
-    )
+    app.on_failure = lambda: _end_within(STOP_S, "it failed", _code_of(app.failure))
     app.on_leaving = partial(_end_within, LEAVE_S, "it was told to end")
     try:
         worker.execute_from_commandline()
@@ -164,9 +162,13 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     except BaseException as error:
         app.failure, code = app.failure or error, FAILED
     reason = app.failure or app.crash_reason or worker.crash_reason
-    if isinstance(reason, TooManyDead):
-        return _say(reason, TOO_MANY_DEAD)
-    return code if reason is None else _say(f"{type(reason).__name__}: {reason}", FAILED)
+    if reason is None:
+        return code
+    return _say(reason if isinstance(reason, TooManyDead) else f"{type(reason).__name__}: {reason}", _code_of(reason))
+
+
+def _code_of(failure: BaseException | None) -> int:
+    return TOO_MANY_DEAD if isinstance(failure, TooManyDead) else FAILED
 
 
 def _end_within(seconds: float, why: str, code: int = FAILED) -> None:

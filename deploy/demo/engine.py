@@ -29,7 +29,6 @@ class Plan(NamedTuple):
     metrics_port: int = 0
     topic: str | None = None
     sources: Mapping[str, str] | None = None
-    catch_up: str = "fast"
 
     @property
     def source_topic(self) -> str:
@@ -46,6 +45,7 @@ class Plan(NamedTuple):
         """The settings file of this run."""
         keyed = f'keyed_by = "{self.keyed_by}"\n' if self.keyed_by else ""
         sources = self.sources or {ONE: self.source}
+        catch_up = "exact" if len(sources) > 1 else "fast"  # several systems tell of the same people
         listed = "\n".join(
             f'[[sources]]\ntopic = "{topic}"\nsource = "{sources[name]}"\n{keyed}'
             for name, topic in self.topics.items()
@@ -63,7 +63,7 @@ metrics_port = {self.metrics_port}
 
 [clock]
 wall = "off"
-catch_up = "{self.catch_up}"
+catch_up = "{catch_up}"
 
 {listed}
 [clickhouse]

@@ -142,7 +142,7 @@ class Show:
         database = f"journeys_{data.name}"
         self._plan = Plan(
             Path(self._folder.name), self._prefix, services.kafka, services.clickhouse, database, data.definition,
-            sources=data.sources, catch_up="exact" if len(data.sources) > 1 else "fast",
+            sources=data.sources,
         )  # fmt: skip
         self._settings = self._plan.write()
         self.name, token, port = data.name, token_urlsafe(12), free_port()

@@ -98,10 +98,7 @@ class Task(Generic[E]):
         self._spilled: list[list[Change]] = []  # groups to write before anything else
         self._idle = False  # no input will ever bring anything
         self._announced = NOTHING_YET
-        self._told: tuple[int, int] = (
-            NOTHING_YET,
-            NOTHING_YET,
-        )  # by the last heartbeat: the watermark, and how far all is heard
+        self._told = NOTHING_YET, NOTHING_YET  # by the last heartbeat: the watermark, and how far all is heard
         self._told_at = 0
         self._levels: dict[str, int] = {}  # by the last one to our own stage
         self._levels_at = 0

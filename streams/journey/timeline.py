@@ -231,9 +231,8 @@ class Timeline:
         head = e.head
         if head is None:
             return NEVER if e.asleep is None else e.asleep[1]
-        if (
-            head.into is not None or head.ended >= 0 or head.begun < 0
-        ):  # the last: all its inputs still wait for their time
+        waits = head.begun < 0  # all its inputs, for their time
+        if waits or head.into is not None or head.ended >= 0:
             return NEVER
         if head.deadline < 0:
             self.fold.until(head, -1, Out(e.key))

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer
 
-from deploy.demo.watch import partitions_of
 from schemas.definition.parse import load
-from sinks.clickhouse import queries
 from streams.replay import Replay
 from tests.chaos.history import History
 from tests.chaos.oracle import move, moves, said
-from tests.chaos.verdict import Verdict
-from tests.integration.live import APART
+from tests.chaos.verdict import Verdict, at_large, order
+from tests.integration.live import APART, each
 
 MOVED = ("transitions.user", "transitions.account")
 
@@ -46,9 +43,8 @@ class Digests:
         self.stands: dict[str, tuple[str, bool, str]] = {}
         self._newest: dict[bytes, int] = {}  # seq << 64 | digest: half the memory of a tuple
 
-    def take(self, topic: str, value: bytes) -> None:
+    def take(self, topic: str, told: dict[str, Any]) -> None:
         """A record of a topic by its logical name, in the order of its partition."""
-        told = orjson.loads(value)
         self.records += 1
         if topic == "alerts":
             self.alerts[bytes.fromhex(told["opens"])] = _NONE if told["status"] == "retracted" else digest(said(told))
@@ -62,9 +58,8 @@ class Digests:
             self._stand(told)
 
     def _stand(self, told: dict[str, Any]) -> None:
-        """The last stage by time; at one instant `busy` comes last."""
-        key, order = f"{told['kind']} {told['entity']}", (told["at"], told["to"] == "busy", told["to"])
-        self.stands[key] = max(self.stands.get(key, order), order)
+        key, last = f"{told['kind']} {told['entity']}", (*order(told), told["to"])
+        self.stands[key] = max(self.stands.get(key, last), last)
 
     def transitions(self) -> dict[bytes, int]:
         """{id: what it says} of those that hold in the end."""
@@ -81,9 +76,10 @@ def expected(story: History, definition: Path) -> Digests:
 
     def take(output: Any) -> None:
         if output.value is not None and output.topic in (*MOVED, "alerts"):
-            found.take(output.topic, output.value)
+            told = orjson.loads(output.value)
+            found.take(output.topic, told)
             if output.topic in MOVED:
-                by_core.add(digest([*move(orjson.loads(output.value))]))
+                by_core.add(digest([*move(told)]))
 
     Replay(load(definition), "canonical", take).run(story.lines, story.until)
     by_hand = {digest([*made]) for made in moves(story.events, story.until)}
@@ -94,19 +90,8 @@ def expected(story: History, definition: Path) -> Digests:
 async def in_kafka(bootstrap: str, prefix: str) -> Digests:
     """What has come, on the topics with this prefix."""
     found = Digests()
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        partitions = await partitions_of(bootstrap, [prefix + topic for topic in (*MOVED, "alerts")])
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                for record in records:
-                    found.take(tp.topic.removeprefix(prefix), record.value)
-    finally:
-        await consumer.stop()
+    async for record in each(bootstrap, [prefix + topic for topic in (*MOVED, "alerts")]):
+        found.take(record.topic.removeprefix(prefix), orjson.loads(record.value))
     return found
 
 
@@ -125,13 +110,7 @@ def compare_stored(verdict: Verdict, wanted: Digests, client: Any) -> None:
     shown = set(ids)
     verdict.twice += len(ids) - len(shown)
     _hold(verdict, "ClickHouse, valid_transitions", dict.fromkeys(wanted.transitions(), 0), dict.fromkeys(shown, 0))
-    rows = queries.ask(client, "SELECT kind, entity, states['stage'] AS stage FROM entities FINAL WHERE NOT gone")
-    stands = {key: order[2] for key, order in wanted.stands.items()}
-    verdict.compare("ClickHouse, entities", stands, {f"{row['kind']} {row['entity']}": row["stage"] for row in rows})
-    held = queries.counts(client)
-    verdict.complain(held["dead_letters"].final, f"ClickHouse: dead letters {held['dead_letters']}")
-    for line in queries.stock_check(client):
-        verdict.complain(line["broken"] + abs(line["stock"] - line["living"]), f"ClickHouse: the stock is {line}")
+    at_large(verdict, {key: last[2] for key, last in wanted.stands.items()}, 0, client)
 
 
 def _hold(verdict: Verdict, what: str, wanted: dict[bytes, int], found: dict[bytes, int]) -> None:

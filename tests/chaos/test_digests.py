@@ -17,7 +17,7 @@ RECORDS = published(oracle.expected(STORY))
 def found(records: list[Told]) -> digests.Digests:
     made = digests.Digests()
     for record in records:
-        made.take(record.topic.removeprefix("x."), record.value)
+        made.take(record.topic.removeprefix("x."), orjson.loads(record.value))
     return made
 
 

@@ -76,7 +76,7 @@ def in_kafka(verdict: Verdict, expected: Expected, dead: int, records: Iterable[
     verdict.doubled += len(moved) - len(copies) + len(alerts) - len(ids) + len(letters) - len(set(letters))
 
 
-def _order(told: dict[str, Any]) -> tuple[str, bool]:
+def order(told: dict[str, Any]) -> tuple[str, bool]:
     """By time; at one instant `busy` comes last."""
     return told["at"], told["to"] == "busy"
 
@@ -118,21 +118,24 @@ def in_clickhouse(verdict: Verdict, expected: Expected, client: Any, refused: st
     found = {row["told"]: _stored(row) for row in rows}
     wanted = {id: _wanted(told) for id, told in expected.transitions.items()}
     verdict.compare("ClickHouse, valid_transitions", wanted, found)
+    last = {
+        (told["kind"], told["entity"]): told
+        for told in sorted(expected.transitions.values(), key=order)
+        if told["machine"] == "stage" and told["entity"] != refused
+    }
+    stands = {f"{kind} {entity}": told["to"] for (kind, entity), told in last.items()}
+    at_large(verdict, stands, expected.dead, client, refused)
+
+
+def at_large(verdict: Verdict, stands: dict[str, str], dead: int, client: Any, refused: str | None = None) -> None:
+    """What the tables say beside the transitions: repetitions, dead letters, where everybody `stands`, and the stock."""
     held = queries.counts(client)
     verdict.doubled += sum(
         table.raw - table.final for name, table in held.items() if name in ("transitions", "alerts", "events")
     )
-    verdict.complain(
-        abs(held["dead_letters"].final - expected.dead), f"ClickHouse: dead letters {held['dead_letters']}"
-    )
-    last = {
-        (told["kind"], told["entity"]): told
-        for told in sorted(expected.transitions.values(), key=_order)
-        if told["machine"] == "stage" and told["entity"] != refused
-    }
-    stands = queries.ask(client, "SELECT kind, entity, states['stage'] AS stage FROM entities FINAL WHERE NOT gone")
-    found = {f"{row['kind']} {row['entity']}": row["stage"] for row in stands if row["entity"] != refused}
-    wanted = {f"{kind} {entity}": told["to"] for (kind, entity), told in last.items()}
-    verdict.compare("ClickHouse, entities", wanted, found)
+    verdict.complain(abs(held["dead_letters"].final - dead), f"ClickHouse: dead letters {held['dead_letters']}")
+    rows = queries.ask(client, "SELECT kind, entity, states['stage'] AS stage FROM entities FINAL WHERE NOT gone")
+    found = {f"{row['kind']} {row['entity']}": row["stage"] for row in rows if row["entity"] != refused}
+    verdict.compare("ClickHouse, entities", stands, found)
     for line in queries.stock_check(client) if refused is None else ():
         verdict.complain(line["broken"] + abs(line["stock"] - line["living"]), f"ClickHouse: the stock is {line}")

@@ -7,7 +7,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,7 +44,6 @@ class Live:
             keyed_by,
             partitions,
             sources=sources,
-            catch_up="exact" if sources else "fast",
         )
         self.settings = self.plan.write()
         self._env = env or {}
@@ -121,6 +120,11 @@ class Live:
 
 async def read_all(bootstrap: str, topics: Sequence[str]) -> list[Any]:
     """All records of some topics up to their ends of now."""
+    return [record async for record in each(bootstrap, topics)]
+
+
+async def each(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Any]:
+    """The same one by one, for more than fit the memory."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -128,11 +132,10 @@ async def read_all(bootstrap: str, topics: Sequence[str]) -> list[Any]:
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
-        found: list[Any] = []
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += records
-        return found
+                for record in records:
+                    yield record
     finally:
         await consumer.stop()
 

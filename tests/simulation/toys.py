@@ -56,6 +56,16 @@ def route(record: Record) -> list[Outcome]:
     return [Dead("broken")]
 
 
+class Alone:
+    """A logic whose entities tell each other nothing: there is nobody to hear out, and nothing is kept open for it."""
+
+    def settles(self, entity: Any) -> int:
+        return NEVER
+
+    def is_full(self, entity: Any) -> bool:
+        return False
+
+
 class User:
     """born: event time of the first event, None when there is none; seq: outputs so far."""
 
@@ -67,7 +77,7 @@ class User:
         self.count = self.last = self.seq = self.idle = 0
 
 
-class CountingUsers:
+class CountingUsers(Alone):
     """Counts events and tells the account of two in three; notices silence by timer; keeps numbers beside the user."""
 
     name = "users"
@@ -102,12 +112,6 @@ class CountingUsers:
         if entity.born is None:
             return NEVER
         return entity.last + (FORGET if entity.idle else IDLE)
-
-    def settles(self, entity: User) -> int:
-        return NEVER
-
-    def is_full(self, entity: User) -> bool:
-        return False
 
     def advance(
         self, key: bytes, entity: User, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER
@@ -182,7 +186,7 @@ class Account:
         self.chain = self.count = 0
 
 
-class FoldingAccounts:
+class FoldingAccounts(Alone):
     """Folds what it hears in event-time order, once the watermark says that nothing earlier will follow."""
 
     name = "accounts"
@@ -211,12 +215,6 @@ class FoldingAccounts:
 
     def deadline(self, entity: Account) -> int:
         return min(entity.waiting)[0] + 1 if entity.waiting else NEVER
-
-    def settles(self, entity: Account) -> int:
-        return NEVER
-
-    def is_full(self, entity: Account) -> bool:
-        return False
 
     def advance(
         self, key: bytes, entity: Account, inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER

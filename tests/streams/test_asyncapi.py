@@ -51,7 +51,9 @@ def test_what_is_published_fits_payload_and_headers_of_its_message(topic: str) -
     assert records
     for output in records:
         payload.validate(orjson.loads(output.value))
-        found = {name: value.decode() for name, value in Attributes(topic, f"p.{topic}").of(output.key, output.value)}
+        found = {
+            name: value.decode() for name, value in Attributes(topic, f"p.{topic}").of(output.key, output.value, 1_700)
+        }
         headers.validate(found)
         assert set(found) == set(message["headers"]["properties"])
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from urllib.request import Request, urlopen
 
 AT = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -19,7 +20,11 @@ STAMP = int(AT.timestamp() * 1000)
 def segment(url: str) -> None:
     from segment.analytics.client import Client
 
-    client = Client("key-segment", host=url, gzip=True)
+    _calls(Client("key-segment", host=url, gzip=True))
+
+
+def _calls(client: Any) -> None:
+    """Of Segment's client, or of one that was made from it."""
     client.identify("u1", {"title": "CTO"}, timestamp=AT)
     client.group("u1", "acme", {"plan": "pro"}, timestamp=AT)
     client.track("u1", "Report Created", {"rows": 7}, context={"groupId": "acme"}, timestamp=AT)
@@ -98,11 +103,7 @@ def snowplow(url: str) -> None:
 def june(url: str) -> None:
     from june.analytics.client import Client
 
-    client = Client("key-june", host=url, gzip=True)
-    client.identify("u1", {"title": "CTO"}, timestamp=AT)
-    client.group("u1", "acme", {"plan": "pro"}, timestamp=AT)
-    client.track("u1", "Report Created", {"rows": 7}, context={"groupId": "acme"}, timestamp=AT)
-    client.join()
+    _calls(Client("key-june", host=url, gzip=True))
 
 
 def heap(url: str) -> None:

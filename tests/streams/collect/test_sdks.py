@@ -28,12 +28,14 @@ Language = Literal["python", "node"]
 
 Row = tuple[str, str, str | None, str | None, str | None]
 
+SEGMENTS: list[Row] = [
+    ("Identified", "identify", "u1", None, None),
+    ("Account Identified", "group", "u1", None, "acme"),
+    ("Report Created", "track", "u1", None, "acme"),
+]
+
 EVENTS: dict[str, list[Row]] = {
-    "segment": [
-        ("Identified", "identify", "u1", None, None),
-        ("Account Identified", "group", "u1", None, "acme"),
-        ("Report Created", "track", "u1", None, "acme"),
-    ],
+    "segment": SEGMENTS,
     "rudderstack": [("Report Created", "track", "u1", None, "acme"), ("Page Viewed", "page", "u1", None, None)],
     "posthog": [
         ("report created", "track", "u1", None, "acme"),
@@ -53,11 +55,7 @@ EVENTS: dict[str, list[Row]] = {
         ("Account Identified", "group", None, None, "acme"),
     ],
     "snowplow": [("report_created", "track", "u1", "d1", "acme"), ("exported", "track", "u1", "d1", None)],
-    "june": [
-        ("Identified", "identify", "u1", None, None),
-        ("Account Identified", "group", "u1", None, "acme"),
-        ("Report Created", "track", "u1", None, "acme"),
-    ],
+    "june": SEGMENTS,
     "heap": [
         ("Report Created", "track", "u1", None, "acme"),
         ("Identified", "identify", "u1", None, None),

@@ -79,13 +79,19 @@ def test_whoever_has_no_stage_to_hear_out_settles_by_its_own_time() -> None:
     assert stage.heard == [100, NOTHING_YET]
 
 
-def test_what_was_heard_is_told_to_the_stage_that_follows() -> None:
+def heard_out() -> Stage:
+    """One partition was told of 100 ms, the other of 60, and both have said all that follows."""
     stage = Stage()
     stage.time(0, 100)
     stage.time(1, 60)
     for _ in range(HOPS + 2):
         stage.post(0)
         stage.post(1)
+    return stage
+
+
+def test_what_was_heard_is_told_to_the_stage_that_follows() -> None:
+    stage = heard_out()
     told = [origin(o) for o in stage.tasks[0].published if o.topic == "members"][-1]
     assert (told["users/0"], told["users/0" + HEARD]) == (100, 60)
 
@@ -96,13 +102,7 @@ def origin(output: Output) -> dict[str, int]:
 
 
 def test_a_restart_remembers_what_was_heard() -> None:
-    stage = Stage()
-    stage.time(0, 100)
-    stage.time(1, 60)
-    for _ in range(HOPS + 2):
-        stage.post(0)
-        stage.post(1)
-    one = stage.tasks[0]
+    one = heard_out().tasks[0]
     one.do(one.task.drain(0))
     again = Driven(one.log, 2, SETTINGS, ("events",), {"events": ["raw/0"]}).take_over()
     again.tick(1)

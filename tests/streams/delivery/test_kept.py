@@ -6,10 +6,11 @@ from typing import Any
 
 from streams.delivery import record as rec
 from streams.delivery.contracts import NEVER, Advanced, Beside, Ok, Outcome, Output, Record
+from tests.simulation.toys import Alone
 from tests.streams.delivery.harness import Driven, event
 
 
-class Forgetful:
+class Forgetful(Alone):
     """Ends whoever has an event of the kind `x`, and keeps its time; whoever begins anew says what was kept."""
 
     name = "forgetful"
@@ -28,12 +29,6 @@ class Forgetful:
 
     def deadline(self, entity: list[bytes]) -> int:
         return NEVER
-
-    def settles(self, entity: list[bytes]) -> int:
-        return NEVER
-
-    def is_full(self, entity: list[bytes]) -> bool:
-        return False
 
     def advance(
         self,

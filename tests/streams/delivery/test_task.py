@@ -13,7 +13,7 @@ from streams.delivery.dead import TOPIC as DEAD_LETTERS
 from streams.delivery.origins import decode_origin, encode_origin, origin_header
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings
 from streams.delivery.task import Task
-from tests.simulation.toys import FORGET, IDLE
+from tests.simulation.toys import FORGET, IDLE, Alone
 from tests.streams.delivery.harness import SETTINGS, STILL, Driven, event
 
 START = [event(0, "ann", 10), event(1, "ann", 20), event(2, "ann", 30)]
@@ -471,7 +471,7 @@ def test_the_watermark_survives_a_restart() -> None:
     assert Driven(driven.log, 2).take_over().task.watermark == 30
 
 
-class Silent:
+class Silent(Alone):
     """Takes everything and says nothing; with `stuck` its deadline never moves."""
 
     name = "silent"
@@ -493,12 +493,6 @@ class Silent:
 
     def deadline(self, entity: list[int]) -> int:
         return 5 if self.stuck else NEVER
-
-    def settles(self, entity: list[int]) -> int:
-        return NEVER
-
-    def is_full(self, entity: list[int]) -> bool:
-        return False
 
     def advance(
         self, key: bytes, entity: list[int], inputs: list[Any], until: int, now: int, beside: Beside, heard: int = NEVER

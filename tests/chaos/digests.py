@@ -79,11 +79,13 @@ def expected(story: History, definition: Path) -> Digests:
             told = orjson.loads(output.value)
             found.take(output.topic, told)
             if output.topic in MOVED:
-                by_core.add(digest([*move(told)]))
+                (by_core.add if told["valid"] else by_core.discard)(digest([*move(told)]))
 
     Replay(load(definition), "canonical", take).run(story.lines, story.until)
     by_hand = {digest([*made]) for made in moves(story.events, story.until)}
-    assert by_hand == by_core, f"the oracles do not agree on {len(by_hand ^ by_core)} moves"
+    if by_hand != by_core:
+        apart = [m for m in moves(story.events, story.until) if digest([*m]) not in by_core]
+        raise AssertionError(f"the oracles do not agree on {len(by_hand ^ by_core)} moves; not by the core: {apart[:3]}")
     return found
 
 

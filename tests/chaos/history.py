@@ -57,8 +57,8 @@ LATEST = 1_767_225_600_000
 
 
 def history(seed: int, count: int = 2_500, users: int = 40, hot: int = 0, latest: int = LATEST) -> History:
-    """`hot`: users that half of all events are of. A user's times have a remainder of their own, so none ever meet. What
-    would end after `latest` (ms) begins as many days earlier."""
+    """`hot`: users that half of all events are of. No two events have one time, and none happens when a user falls quiet.
+    What would end after `latest` (ms) begins as many days earlier."""
     luck = Random(seed)
     at, found = BEGIN, dict[int, Happened]()
     while len(found) < count:
@@ -68,9 +68,9 @@ def history(seed: int, count: int = 2_500, users: int = 40, hot: int = 0, latest
         user = luck.randrange(hot) if hot and luck.random() < 0.5 else int(luck.random() ** 1.5 * users)
         name = luck.choices(("ping", "up", "down"), (4, 1, 1))[0]
         event = Happened(at + user, f"e{len(found)}", f"u{user}", name, luck.randrange(1, 100))
-        if event.at - IDLE not in found:
+        if event.at not in found and event.at - IDLE not in found:
             found[event.at] = event
-    events = tuple(found.values())
+    events = tuple(found[at] for at in sorted(found))  # of more than a thousand users, some overtake others
     until = events[-1].at + 2 * IDLE
     days = max(0, -(-(until - latest) // DAY)) * DAY
     return History(tuple(event._replace(at=event.at - days) for event in events) if days else events, until - days)

@@ -183,6 +183,8 @@ async def soak(servers: Servers, seed: int, minutes: float, rate: float | None, 
         await run.run(rate, minutes, calm)
         world.heal()
         verdict = await world.arrived()
+        for role in ("worker", "sink"):
+            print(about_memory(role, [note for note in run.notes if note.role == role]))
         print(
             f"everything has arrived {verdict.seconds:.1f} s after the end; the oracle computes what must have",
             flush=True,
@@ -193,8 +195,6 @@ async def soak(servers: Servers, seed: int, minutes: float, rate: float | None, 
     print(f"{'green' if verdict.green else 'RED'}  {len(wanted.transitions())} transitions: {verdict}")
     for remark in verdict.remarks:
         print(f"       {remark[:600]}")
-    for role in ("worker", "sink"):
-        print(about_memory(role, [note for note in run.notes if note.role == role]))
     return verdict.green
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import orjson
@@ -69,7 +70,7 @@ def test_the_order_of_arrival_changes_nothing_that_must_come() -> None:
 def test_a_story_of_many_users_names_each_event_once_and_keeps_to_the_order_of_time() -> None:
     events = history(0, 20_000, users=24_000).events
     assert len({event.id for event in events}) == len(events)
-    assert all(one.at < other.at for one, other in zip(events, events[1:], strict=False))
+    assert all(one.at < other.at for one, other in pairwise(events))
 
 
 def test_a_long_story_begins_earlier_and_ends_before_the_clock() -> None:

@@ -452,10 +452,12 @@ def replay(
 
     Several files are read as one, in the order of event time: `journeys replay segment=web.jsonl stripe=billing.jsonl`.
     """
+    from streams import memory
     from streams.commands.progress import counting
     from streams.inputs import told as input_told
     from streams.replay import Unreadable
 
+    memory.for_entities()
     files = [input_told(text, source) for text in inputs]
     for file in files:
         known_source(file.source)

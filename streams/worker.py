@@ -8,7 +8,6 @@ with a reason on stderr.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import threading
@@ -29,6 +28,7 @@ from schemas.definition.parse import load
 from sinks.clickhouse.connect import AddressError, connect
 from sinks.clickhouse.migrate import MigrationError, migrate
 from sinks.clickhouse.retry import classify
+from streams import memory
 from streams.app import engine_app
 from streams.batch import connection
 from streams.batch.app import BatchApp
@@ -49,11 +49,6 @@ STOP_S = 10.0
 LEAVE_S = 15.0
 """A worker that was told to end and has not after this is ended: the drain takes at most five, and the group and its
 offsets answer at once or not at all. What was not committed is read again by the next owner."""
-
-GENERATION_0 = 200_000
-"""Objects allocated between two looks of the garbage collector in an engine, each some 20 ms. With its own 700 it takes a
-fifth of all CPU, looking through a million entities that nothing of theirs ever made into a cycle. A sink keeps nothing for
-long, and clickhouse-connect does make cycles."""
 
 
 def run_engine(path: Path | None) -> int:
@@ -118,7 +113,7 @@ def _engine(settings: Settings) -> int:
     asyncio.run(_checked(settings))
     app = engine_app(settings, definition)
     metrics = Metrics(settings.metrics_port)
-    gc.set_threshold(GENERATION_0, 50, 1_000)
+    memory.for_entities()
     return run(app, lambda: watch(app.owner, metrics))  # type: ignore[arg-type]  # the owner of an engine app is one
 
 

@@ -85,7 +85,9 @@ def expected(story: History, definition: Path) -> Digests:
     by_hand = {digest([*made]) for made in moves(story.events, story.until)}
     if by_hand != by_core:
         apart = [m for m in moves(story.events, story.until) if digest([*m]) not in by_core]
-        raise AssertionError(f"the oracles do not agree on {len(by_hand ^ by_core)} moves; not by the core: {apart[:3]}")
+        raise AssertionError(
+            f"the oracles do not agree on {len(by_hand ^ by_core)} moves; not by the core: {apart[:3]}"
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final, get_args
@@ -21,7 +22,7 @@ from streams.journey.members import Settled
 from streams.journey.migration_plan import told_names
 from streams.journey.redirect import Into
 from streams.journey.rollup import GONE, Member, Names
-from streams.journey.timeline import Entity, Input, Retract, Tally, hasty, now_at
+from streams.journey.timeline import Entity, Input, Retract, Tally, hasty, in_time, now_at
 from streams.journey.users import refused
 
 LEVELS: Final = get_args(Level)
@@ -78,7 +79,7 @@ class AccountsLogic(Journeys):
     def deadline(self, entity: Entity) -> int:
         soonest = self.timeline.deadline(entity)
         if entity.pending:
-            soonest = min(soonest, min(item.t for item in entity.pending))
+            soonest = min(soonest, entity.pending[0].t)
         if entity.freeing:
             soonest = min(soonest, entity.resume)
         return soonest if soonest >= NEVER else soonest + self._disorder
@@ -119,7 +120,7 @@ class AccountsLogic(Journeys):
                 item = now_at(item, e, horizon)
             elif isinstance(item, Fact) and hasty(item):
                 item = item.moved(min(item.t, max(horizon, e.reached)))
-                e.pending = [_sooner(i, item) for i in e.pending]
+                e.pending = sorted([_sooner(i, item) for i in e.pending], key=in_time)
                 found = [_sooner(i, item) for i in found]
             elif isinstance(item, Fact) and item.how is None and item.t < e.erased:
                 strays.append(item.user)
@@ -169,23 +170,42 @@ class AccountsLogic(Journeys):
         return entity.head is not None and self.fold.publisher.publishes
 
     def _due(self, e: Entity, inputs: list[Input | Retract], horizon: int) -> list[Input | Retract]:
-        """What may be folded now; the rest waits in the account."""
+        """What may be folded now; the rest waits in the account, in order of time."""
         due: list[Input | Retract] = []
-        if inputs:
-            waiting = {item.id: item for item in e.pending}
-            for item in inputs:
-                if isinstance(item, Retract):
-                    if waiting.pop(item.id, None) is None:
-                        due.append(item)
-                elif item.t > horizon:
-                    waiting.setdefault(item.id, item)
-                else:
+        for item in inputs:
+            if isinstance(item, Retract):
+                if not _take_back(e.pending, item):
                     due.append(item)
-            e.pending = list(waiting.values())
-        if e.pending:
-            due += [item for item in e.pending if item.t <= horizon]
-            e.pending = [item for item in e.pending if item.t > horizon]
+            elif item.t > horizon:
+                _wait(e.pending, item)
+            else:
+                due.append(item)
+        if e.pending and e.pending[0].t <= horizon:
+            count = bisect_right(e.pending, horizon, key=_time)
+            due += e.pending[:count]
+            del e.pending[:count]
         return due
+
+
+def _wait(pending: list[Input], item: Input) -> None:
+    """Put an input in its place, unless it is there. In catch-up thousands may wait."""
+    at = bisect_left(pending, in_time(item), key=in_time)
+    if at == len(pending) or pending[at].id != item.id:
+        pending.insert(at, item)
+
+
+def _take_back(pending: list[Input], item: Retract) -> bool:
+    """Whether what never was had not been folded yet: it is gone then. It may wait at another time than it was said for."""
+    at = bisect_left(pending, (item.t, item.id), key=in_time)
+    if at == len(pending) or pending[at].id != item.id:
+        at = next((n for n, other in enumerate(pending) if other.id == item.id), -1)
+    if at >= 0:
+        del pending[at]
+    return at >= 0
+
+
+def _time(item: Input) -> int:
+    return item.t
 
 
 def _right(found: Any) -> bool:

@@ -28,10 +28,10 @@ class Change:
 class Fact:
     """A member's facts as an account's input. `event` is the user's event behind it. Never changed once it is made.
 
-    `how`: of one that identity brought about, see redirect.py.
+    `how`: of one that identity brought about, see redirect.py. `packed`: its row as JSON, once somebody needed it.
     """
 
-    __slots__ = ("event", "how", "id", "member", "received", "t", "user")
+    __slots__ = ("event", "how", "id", "member", "packed", "received", "t", "user")
 
     def __init__(
         self, t: int, id: str, user: str, member: Member, event: str | None, received: int | None = None,
@@ -44,6 +44,7 @@ class Fact:
         self.event = event
         self.received = received
         self.how = how
+        self.packed: bytes | None = None
 
     def row(self) -> tuple[Any, ...]:
         """As it is kept in a record: what the class is made from, in order."""

@@ -35,9 +35,10 @@ class Hit:
     attrs    traits that the definition carries, or reads levels from
     received when it was received, ms, or None
     names    the identifiers that it names beside its entity's, which are to forward to it; None for most
+    packed   its row as JSON, once somebody needed it
     """
 
-    __slots__ = ("account", "at", "attrs", "bits", "id", "names", "received", "t", "values")
+    __slots__ = ("account", "at", "attrs", "bits", "id", "names", "packed", "received", "t", "values")
 
     def __init__(
         self, t: int, id: str, at: int, bits: int, values: list[Any] | None, account: str | None,
@@ -52,6 +53,7 @@ class Hit:
         self.attrs = attrs
         self.received = received
         self.names = names
+        self.packed: bytes | None = None
 
     def row(self) -> tuple[Any, ...]:
         """As it is kept in a record: what the class is made from, in order."""

@@ -46,6 +46,10 @@ BACKFILL: Final = 86_400_000
 CLOSED: Final = 4
 """Settled inputs that may stand beside the settled state. Of four a record is a quarter longer, and one in five is written."""
 
+MANY: Final = 16
+"""Unsettled inputs that are kept as bytes too: few entities have so many at a time, but in catch-up an account with
+thousands of members has as many, and is written many times before they settle."""
+
 _FORMAT: Final = 2
 """2 added the closed inputs."""
 
@@ -64,7 +68,7 @@ class Retract(NamedTuple):
 
 
 class Entity:
-    """One user or account in memory. `pending` are an account's inputs that wait for their time."""
+    """One user or account in memory. `pending` are an account's inputs that wait for their time, in order of it."""
 
     __slots__ = (
         "asleep", "closed", "count", "erased", "erasure", "freeing", "handed", "head", "key", "linked", "mark", "overlay",
@@ -98,8 +102,8 @@ class Entity:
     def dump(self) -> bytes:
         rest = orjson.dumps(
             [
-                self.settled_to, [_row(i) for i in self.recent], [_row(i) for i in self.pending], self.seqs, self.said_at,
-                self.said, self._sleeps(), self.handed, self.waits, self.erased, self.erasure, self.freeing,
+                self.settled_to, _rows(self.recent), _rows(self.pending), self.seqs, self.said_at, self.said,
+                self._sleeps(), self.handed, self.waits, self.erased, self.erasure, self.freeing,
             ]
         )  # fmt: skip
         frame = _FRAME.pack(_FORMAT, len(self.settled), len(self.seen), len(self.closed))
@@ -170,7 +174,7 @@ class Timeline:
         entity.handed, entity.waits = handed[:2] or (0, {})
         entity.erased, entity.erasure, entity.freeing = handed[2:] or (-1, None, False)
         entity.recent = [_input(row) for row in recent]
-        entity.pending = [_input(row) for row in pending]
+        entity.pending = sorted([_input(row) for row in pending], key=in_time)  # they were kept as they came once
         entity.linked = any(_clears(item) for item in entity.recent)
         entity.asleep = (now, deadline)
         return entity
@@ -284,7 +288,7 @@ class Timeline:
             else:
                 fresh[item.id] = item
             e.linked = e.linked or (not isinstance(item, (Hit, Retract)) and _clears(item))
-        return sorted(fresh.values(), key=lambda i: (i.t, i.id)) if len(fresh) > 1 else list(fresh.values())
+        return sorted(fresh.values(), key=in_time) if len(fresh) > 1 else list(fresh.values())
 
     def _take_back(self, e: Entity, item: Retract, fresh: dict[str, Input | Retract]) -> None:
         if item.id in fresh:
@@ -354,7 +358,7 @@ class Timeline:
         self._count("refolds", "")
         gone = {item.id for item in fresh if isinstance(item, Retract)}
         _, before, _ = self._refold(e, e.recent, e.head.now if e.head is not None else -1, settled)
-        e.recent = sorted([i for i in e.recent if i.id not in gone] + order, key=lambda i: (i.t, i.id))
+        e.recent = sorted([i for i in e.recent if i.id not in gone] + order, key=in_time)
         e.head, after, e.overlay = self._refold(e, e.recent, until, settled)
         tally.changes.extend(difference(before.changes, after.changes))
         tally.days.extend(after.days)
@@ -542,6 +546,26 @@ def _moved(item: Input, t: int) -> Input:
 
 def _row(item: Input) -> tuple[Any, ...]:
     return item.row() if isinstance(item, (Hit, Fact)) else tuple(item)
+
+
+def _rows(items: list[Input]) -> Any:
+    """Inputs as they are written. Where there are many, each is put into bytes once and not whenever its entity is."""
+    if len(items) < MANY:
+        return [_row(item) for item in items]
+    return orjson.Fragment(b"[" + b",".join([_packed(item) for item in items]) + b"]")
+
+
+def _packed(item: Input) -> bytes:
+    if not isinstance(item, (Hit, Fact)):
+        return orjson.dumps(_row(item))
+    if item.packed is None:
+        item.packed = orjson.dumps(item.row())
+    return item.packed
+
+
+def in_time(item: Input | Retract) -> tuple[int, str]:
+    """Where an input stands among others."""
+    return item.t, item.id
 
 
 def _inputs(rows: bytes) -> list[Input]:

@@ -121,6 +121,21 @@ def test_a_waiting_input_survives_a_restart() -> None:
     assert acme.take(until=START + DISORDER)
 
 
+def test_many_that_wait_are_kept_in_order_of_time_however_they_came() -> None:
+    straight, mixed = Acme(), Acme()
+    facts = [told(f"u{n}", n / 100_000) for n in range(40)]
+    straight.take(*facts, until=START)
+    for some in (facts[1::2], facts[2::4], facts[::2], facts[:9]):  # most of them late, and some again
+        mixed.take(*some, until=START)
+        mixed.logic.dump(mixed.entity)  # what is written once and goes on waiting is not written anew
+    assert mixed.logic.dump(mixed.entity) == straight.logic.dump(straight.entity)
+    mixed.entity = mixed.logic.load(b"acme", mixed.logic.dump(mixed.entity))
+    assert mixed.logic.dump(mixed.entity) == straight.logic.dump(straight.entity)
+    assert [t["id"] for t in mixed.take(until=ms(1))] == [t["id"] for t in straight.take(until=ms(1))]
+    assert mixed.members(ms(1)) == 40
+    assert mixed.logic.counts["duplicate", "input"] == 0
+
+
 def test_an_account_that_nothing_came_of_yet_has_no_other_deadline() -> None:
     assert AccountsLogic(DEFINITION).deadline(Acme().entity) == NEVER
 

@@ -29,20 +29,6 @@ async def engine_killed(world: World, luck: Random) -> None:
     await sink.taken()
 
 
-@case("killed-in-exact", env={"JOURNEYS_CLOCK_CATCH_UP": "exact"})
-async def killed_in_exact(world: World, luck: Random) -> None:
-    """Two workers read a history exactly, so each waits for what the other says; one dies at a named point and comes back."""
-    other, worker = world.worker().start(), world.worker()
-    world.sink().start()
-    await other.taken()
-    worker.start(at=_engine_point(world, luck))
-    await world.feed(world.story.events[:1_700], rate=400, last=False)
-    await died(worker)
-    await world.feed(world.story.events[1_700:])
-    world.heal()
-    worker.start()
-
-
 def _engine_point(world: World, luck: Random) -> str:
     """Seed after seed all of them have their turn. A commit comes once a second."""
     point = ENGINE_POINTS[world.seed % len(ENGINE_POINTS)]

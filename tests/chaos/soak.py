@@ -189,7 +189,8 @@ async def soak(servers: Servers, seed: int, minutes: float, rate: float | None, 
         for role in ("worker", "sink"):
             print(about_memory(role, [note for note in run.notes if note.role == role]))
         print(
-            f"everything has arrived {verdict.seconds:.1f} s after the end; the oracle computes what must have",
+            f"{'; '.join(verdict.remarks) or 'everything has arrived'}, {verdict.seconds:.1f} s after the end;"
+            " the oracle computes what must have come",
             flush=True,
         )
         wanted = digests.expected(world.story, DEFINITION)

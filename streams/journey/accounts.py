@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any, Final, get_args
@@ -181,31 +181,32 @@ class AccountsLogic(Journeys):
             else:
                 due.append(item)
         if e.pending and e.pending[0].t <= horizon:
-            count = bisect_right(e.pending, horizon, key=_time)
+            count = bisect_left(e.pending, (horizon + 1, ""), key=in_time)
             due += e.pending[:count]
             del e.pending[:count]
         return due
 
 
-def _wait(pending: list[Input], item: Input) -> None:
-    """Put an input in its place, unless it is there. In catch-up thousands may wait."""
+def _place(pending: list[Input], item: Input | Retract) -> tuple[int, bool]:
+    """Where an input belongs among those that wait, and whether it is there. In catch-up thousands may wait."""
     at = bisect_left(pending, in_time(item), key=in_time)
-    if at == len(pending) or pending[at].id != item.id:
+    return at, at < len(pending) and pending[at].id == item.id
+
+
+def _wait(pending: list[Input], item: Input) -> None:
+    at, there = _place(pending, item)
+    if not there:
         pending.insert(at, item)
 
 
 def _take_back(pending: list[Input], item: Retract) -> bool:
     """Whether what never was had not been folded yet: it is gone then. It may wait at another time than it was said for."""
-    at = bisect_left(pending, (item.t, item.id), key=in_time)
-    if at == len(pending) or pending[at].id != item.id:
+    at, there = _place(pending, item)
+    if not there:
         at = next((n for n, other in enumerate(pending) if other.id == item.id), -1)
     if at >= 0:
         del pending[at]
     return at >= 0
-
-
-def _time(item: Input) -> int:
-    return item.t
 
 
 def _right(found: Any) -> bool:

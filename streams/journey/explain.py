@@ -75,7 +75,6 @@ class Explained:
         """Whether it holds because signals do: what is behind those is then behind it."""
         self._rows = [self._row(atom) for atom in atoms(self._tree)]  # made once: each compiles what it asks
         self._by_atom = {id(atom): row for atom, row in zip(atoms(self._tree), self._rows, strict=True)}
-        self._asks = {id(atom): guards.truth(atom, machine) for atom in atoms(self._tree)}
         names = [n for name in named(guard) for n in _below(guards, name)]
         self._measures = [guards.terms.index[name] for name in dict.fromkeys(names)]
         self._idle = uses_idle(guard) or any(_score_uses_idle(guards, name) for name in named(guard))
@@ -101,9 +100,9 @@ class Explained:
                 return [gap for item in items for gap in self._gaps(item, s, now, today)]
             case Or(items):
                 return least(self._gaps(item, s, now, today) for item in items)
-        if self._asks[id(tree)](s, now, today):
-            return []
         row = self._by_atom[id(tree)](s, now, today)
+        if row["holds"] is True:
+            return []
         duration = isinstance(tree, Compare) and is_duration(tree.left)
         return [Gap(row["measure"], row["op"], row["threshold"], row["value"], duration, self._days(tree, s, today))]
 

@@ -376,7 +376,7 @@ class Timeline:
         plain = not e.linked and head.into is None and head.ended < 0
         self.mark_seen(e, e.recent, tally)
         if plain and e.count + len(e.recent) <= CLOSED:
-            rows = b",".join([orjson.dumps(_row(item)) for item in e.recent])
+            rows = _joined(e.recent)
             e.closed, e.count = (e.closed + b"," + rows if e.closed else rows), e.count + len(e.recent)
             e.settled_to, e.recent = head.now, []
             return
@@ -552,7 +552,11 @@ def _rows(items: list[Input]) -> Any:
     """Inputs as they are written. Where there are many, each is put into bytes once and not whenever its entity is."""
     if len(items) < MANY:
         return [_row(item) for item in items]
-    return orjson.Fragment(b"[" + b",".join([_packed(item) for item in items]) + b"]")
+    return orjson.Fragment(b"[" + _joined(items) + b"]")
+
+
+def _joined(items: list[Input]) -> bytes:
+    return b",".join([_packed(item) for item in items])
 
 
 def _packed(item: Input) -> bytes:

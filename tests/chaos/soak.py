@@ -1,6 +1,6 @@
 """`python -m tests.chaos.soak [--minutes 30] [--seed 0] [--rate N] [--calm]`: half of what the engine can, a fault a minute.
 
-Measured first: how many events a second one worker takes. Then half of that is fed for so long, while one fault after
+Measured first: how many events a second one worker and one sink take. Then half of that is fed for so long, while one fault after
 the other happens (see FAULTS), and once a second it is noted how much memory each process has. In the end the lag must
 go back to nothing and the ids must be the oracle's. `--calm` is without faults: processes that are never started anew
 show best whether their memory grows.

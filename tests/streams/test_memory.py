@@ -7,7 +7,7 @@ import sys
 import pytest
 
 COUNTS_FAULTS = """
-import ctypes, resource, sys
+import resource, sys
 from streams import memory
 if sys.argv[1] == "kept":
     memory.keep_buffers()

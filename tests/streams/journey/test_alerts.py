@@ -52,19 +52,14 @@ def test_an_alert_opens_with_all_that_a_person_needs() -> None:
     assert alert["clears_when"] == "on == False (now True)"
 
 
-COMPILED: list[str] = []
-"""What Python has compiled, while somebody listens."""
-
-
 def test_to_say_what_clears_an_alert_compiles_nothing() -> None:
-    found = person()
-    listens = True
-    sys.addaudithook(lambda what, _: COMPILED.append(what) if listens and what == "compile" else None)  # for good
+    found, compiled, listens = person(), list[str](), True
+    sys.addaudithook(lambda what, _: compiled.append(what) if listens and what == "compile" else None)  # for good
     found.event("Opened", 0, traits={"owner": "kim"})
     found.wait(9)
     listens = False
     assert {a["name"] for a in found.alerts} == {"ill", "quiet"}
-    assert not COMPILED, "that took half a millisecond of each alert"
+    assert not compiled, "that took half a millisecond of each alert"
 
 
 def test_it_opens_once_and_resolves_under_the_same_name() -> None:

@@ -136,7 +136,7 @@ class Alerts:
         """The values of every signal that holds, and of the rule that leads into the state."""
         explained = [signal.explained for signal in self._signals if s.signals & signal.bit]
         if alert.machine is not None:
-            explained += [rule.explained for rule in self._ways_in(alert) if rule.holds(s, now, today)]
+            explained += [rule.explained for rule in self._ways_in(alert) if rule.holds.of(s, now, today)]
         rows = [row for one in explained for row in one.because(s, now, today)]
         because = [row for n, row in enumerate(rows) if row not in rows[:n]]
         ids = [found for one in explained for found in one.evidence(s)] or ([s.last_id] if s.last_id else [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import fsum
 from typing import Any, NamedTuple
 
@@ -30,9 +30,12 @@ from schemas.definition.words import atoms, is_duration
 from schemas.time import rfc3339
 from streams.journey.guards import Guards
 from streams.journey.state import State
-from streams.journey.terms import Ask, named, uses_idle
+from streams.journey.terms import named, uses_idle
 
 Because = list[dict[str, Any]]
+
+Told = Callable[[State, int, int], Any]
+"""(state, now in ms, today) -> what is told of it."""
 
 
 class Gap(NamedTuple):
@@ -152,13 +155,13 @@ class Explained:
         m = next(n for n, machine in enumerate(machines) if machine.name == name)
         return m, machines[m].states
 
-    def _seen(self, measure: str) -> Ask:
+    def _seen(self, measure: str) -> Told:
         """A measure's value as it is shown: a time in RFC 3339."""
         ask, show = self._number(MeasureRef(measure)), _shown(self._guards, MeasureRef(measure), MeasureRef(measure))
         return lambda s, now, today: show(ask(s, now, today))
 
-    def _number(self, tree: Number) -> Ask:
-        return self._guards.number(tree, self._machine)
+    def _number(self, tree: Number) -> Told:
+        return self._guards.number(tree, self._machine).of
 
     def _compared(self, atom: Guard, op: str, left: Number, right: Number) -> Any:
         if _constant(left) and not _constant(right):
@@ -170,7 +173,7 @@ class Explained:
 
         def row(s: State, now: int, today: int) -> dict[str, Any]:
             a, b = value(s, now, today), threshold(s, now, today)
-            verdict: bool | str = "unknown" if a is None or b is None else bool(holds(s, now, today))
+            verdict: bool | str = "unknown" if a is None or b is None else holds.of(s, now, today)
             return {"holds": verdict, "measure": name, "op": op, "threshold": show(b), "value": show(a)}
 
         return row
@@ -179,7 +182,7 @@ class Explained:
         holds = self._guards.truth(atom, self._machine)
 
         def row(s: State, now: int, today: int) -> dict[str, Any]:
-            verdict = bool(holds(s, now, today))
+            verdict = holds.of(s, now, today)
             shown = value(s, now, today)
             return {"holds": verdict, "measure": name, "op": op, "threshold": threshold, "value": shown}
 

@@ -54,7 +54,6 @@ class Fold:
         touch = Touch(entity)
         self.machines = compile_machines(entity, self.guards, touch)
         self.signals = compile_signals(entity, self.guards)
-        self._holding = self.guards.holding([signal.when for signal in entity.signals])
         self._flips = self.guards.flips([signal.when for signal in entity.signals])
         self._flips_today = self.guards.today().flips([signal.when for signal in entity.signals])
         self._signals_touch = reduce(or_, (touch.flips(signal.when) for signal in entity.signals), 0)
@@ -316,9 +315,12 @@ class Fold:
 
     def _signal(self, s: State, now: int, today: int) -> int:
         """Look at the signals anew; what their change touches."""
-        before = s.signals
-        s.signals = self._holding(s, now, today)  # type: ignore[assignment]
-        return self._of_signals if s.signals != before else 0
+        before, holding = s.signals, 0
+        for signal in self.signals:
+            if signal.holds.of(s, now, today):
+                holding |= signal.bit
+        s.signals = holding
+        return self._of_signals if holding != before else 0
 
     def _settle(
         self, s: State, machine: CompiledMachine, now: int, today: int, cause: dict[str, Any], out: Out
@@ -338,9 +340,9 @@ class Fold:
                 return entered != 0
 
     def _fires(self, s: State, rule: CompiledRule, now: int, today: int) -> bool:
-        holds = rule.holds(s, now, today)
+        holds = rule.holds.of(s, now, today)
         if not rule.hold:
-            return bool(holds)
+            return holds
         if not holds:
             s.holds.pop(rule.key, None)
             return False
@@ -426,7 +428,7 @@ class Fold:
         if self.signals:
             touch = self._signals_touch
             if dues[-1] <= now:
-                dues[-1] = self._flips_today(s, now, today) if awake else self._flips(s, now, today)
+                dues[-1] = (self._flips_today if awake else self._flips).of(s, now, today)
             soonest = min(soonest, dues[-1])
         for machine in self.machines:
             if not machine.only_in or machine.runs(s):
@@ -434,7 +436,7 @@ class Fold:
                 touch |= machine.touch[state]
                 if dues[m] <= now:
                     ask = machine.today[state] if awake else machine.soonest[state]
-                    dues[m] = NEVER if ask is None else ask(s, now, today)
+                    dues[m] = NEVER if ask is None else ask.of(s, now, today)
                 soonest = min(soonest, dues[m])
         s.touch |= touch
         if self.alerts.rules and self.alerts.waiting(s):

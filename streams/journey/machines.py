@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
 
-from schemas.definition.expression import Not
+from schemas.definition.expression import Guard, Not
 from schemas.definition.model import AlertRule, Definition, EntityDefinition, Rule
 from streams.journey.explain import Explained
 from streams.journey.guards import Guards
+from streams.journey.instants import When
 from streams.journey.state import State
-from streams.journey.terms import Ask, When
 from streams.journey.touch import Touch
+from streams.journey.truths import Truth
 
 
-class CompiledRule(NamedTuple):
-    """A rule as indices and functions. `key` names it among the holds of a state."""
+@dataclass(slots=True, eq=False)
+class CompiledRule:
+    """A rule as indices and compiled conditions. `key` names it among the holds of a state."""
 
     rule: Rule
     to: int
     hold: int
     key: str
-    holds: Ask
+    holds: Truth
     explained: Explained
 
 
-class CompiledMachine(NamedTuple):
+@dataclass(slots=True, eq=False)
+class CompiledMachine:
     """`leaving[n]`: the rules out of state n, in file order; `soonest[n]`: when time alone may make one matter, and
     `today[n]`, for one that wakes at every midnight anyway; `touch[n]`: what else may (see touch).
 
@@ -50,16 +53,19 @@ class CompiledMachine(NamedTuple):
         return True
 
 
-class CompiledSignal(NamedTuple):
-    """A signal: its bit and name, what it says while it holds, and what would end it."""
+@dataclass(slots=True, eq=False)
+class CompiledSignal:
+    """A signal: its bit and name, when it holds, what it says while it does, and what would end it."""
 
     bit: int
     name: str
+    holds: Truth
     explained: Explained
     stops: Explained
 
 
-class CompiledAlert(NamedTuple):
+@dataclass(slots=True, eq=False)
+class CompiledAlert:
     """An alert rule; `machine` is None for one on a signal, and `state` is then the signal's bit."""
 
     rule: AlertRule
@@ -102,10 +108,11 @@ def _rule(guards: Guards, index: int, machine: str, states: tuple[str, ...], rul
 
 
 def compile_signals(entity: EntityDefinition, guards: Guards) -> list[CompiledSignal]:
-    return [
-        CompiledSignal(1 << n, signal.name, Explained(guards, signal.when), Explained(guards, Not(signal.when)))
-        for n, signal in enumerate(entity.signals)
-    ]
+    return [_signal(guards, 1 << n, signal.name, signal.when) for n, signal in enumerate(entity.signals)]
+
+
+def _signal(guards: Guards, bit: int, name: str, when: Guard) -> CompiledSignal:
+    return CompiledSignal(bit, name, guards.truth(when), Explained(guards, when), Explained(guards, Not(when)))
 
 
 def compile_alerts(definition: Definition, entity: EntityDefinition) -> list[CompiledAlert]:

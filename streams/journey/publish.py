@@ -10,11 +10,11 @@ import orjson
 from schemas.definition.model import Definition, EntityDefinition
 from schemas.draft import FactDraft, TransitionDraft, content, content_in_order, in_order
 from schemas.time import rfc3339
+from streams.journey.asks import Ask, Value
 from streams.journey.changes import Standing
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
-from streams.journey.measures import Value
 from streams.journey.state import State
-from streams.journey.terms import Ask, Term, Terms
+from streams.journey.terms import Term, Terms
 
 
 class Publisher:
@@ -69,7 +69,7 @@ class Publisher:
         """The attributes that the definition carries on every record; a measure's value or a trait."""
         found = {}
         for name, ask in self._carry:
-            value = s.attrs.get(name) if ask is None else ask(s, now, today)
+            value = s.attrs.get(name) if ask is None else ask.of(s, now, today)
             if value is not None:
                 found[name] = in_order(value) if type(value) is dict or type(value) is list else value
         return found
@@ -103,7 +103,7 @@ class Publisher:
         machines = [
             self._places[n][s.states[n]] + rfc3339(s.since[n]).encode() + b'"}' for n in range(len(self._machines))
         ]
-        measures = orjson.dumps({name: ask(s, now, today) for name, ask in self._published})
+        measures = orjson.dumps({name: ask.of(s, now, today) for name, ask in self._published})
         carry = orjson.dumps(self.carry(s, now, today))
         merging = [name for name, waits in s.names.items() if waits] if s.names else []
         body = (
@@ -118,17 +118,19 @@ def _place(machine: str, state: str) -> bytes:
     return orjson.dumps(machine) + b':{"state":' + orjson.dumps(state) + b',"since":"'
 
 
-def _shown(term: Term) -> Ask:
-    """Asks for a measure's value as people read it: times in RFC 3339."""
-    ask = term.value
-    if term.measure.kind != "first" and not term.measure.as_time:
-        return ask
+class _Moment(Ask):
+    """A measure that is a time, as people read it: RFC 3339."""
 
-    def read(s: State, now: int, today: int) -> Value:
-        value = ask(s, now, today)
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def of(self, s: State, now: int, today: int) -> Value:
+        value = self._ask.of(s, now, today)
         return rfc3339(value) if isinstance(value, int) else value
 
-    return read
+
+def _shown(term: Term) -> Ask:
+    return _Moment(term.value) if term.measure.kind == "first" or term.measure.as_time else term.value
 
 
 def _cause(cause: dict[str, Any]) -> dict[str, Any]:

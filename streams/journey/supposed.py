@@ -48,7 +48,7 @@ class Reading:
 
     def _asking(self, key: Key) -> Callable[[State, int, int], Any]:
         if not isinstance(key, tuple):
-            return self._guards.number(key, self._machine)
+            return self._guards.number(key, self._machine).of
         what, name = key[0], key[1]
         if what == "signal":
             bit = [signal.name for signal in self._entity.signals].index(name)

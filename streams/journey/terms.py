@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from schemas.definition.expression import (
@@ -24,26 +25,20 @@ from schemas.definition.expression import (
     Until,
 )  # fmt: skip
 from schemas.definition.model import EntityDefinition, Measure
-from streams.delivery.contracts import NEVER
+from streams.journey.asks import Ask, Else, OfCell, OfMembers, SinceFlag
 from streams.journey.calendar import DAY, Calendar
 from streams.journey.churn import ChurnProbability
-from streams.journey.measures import Gauge, Value, gauge
-from streams.journey.rollup import Rollups, next_change, total
+from streams.journey.instants import CellSlides, First, MemberSlides, Reaches, When, never
+from streams.journey.measures import Gauge, gauge
+from streams.journey.rollup import Rollups
 from streams.journey.selections import Reader, Selections
 from streams.journey.state import State
 
 Drift = Literal["still", "down", "any"]
 """How time alone moves a value: not at all, only down, or either way."""
 
-Ask = Callable[[State, int, int], Value]
-"""(state, now in ms, today) -> the value, None for unknown."""
-
-When = Callable[[State, int, int], int]
-"""(state, now in ms, today) -> the next instant in ms at which it changes by itself, NEVER if it does not."""
-
-
-Reach = Callable[[State, int, int, float, bool], int]
-"""(state, now in ms, today, threshold, whether beyond it) -> the first instant at which a value that only rises is there."""
+Reach = Callable[[float, bool], When]
+"""(threshold, whether beyond it) -> when a value that only rises is there."""
 
 
 Needs = Callable[[State, int, float, bool], int | None]
@@ -101,28 +96,6 @@ class Terms:
             if measure.kind != "score":
                 self.terms[measure.name] = self._term(measure)
 
-    def written(self, name: str) -> str:
-        """A measure's value as the source of an expression over `s`, `now` and `today`.
-
-        Of the kinds that a guard asks most often it is spelled out, since a call costs five times what it does.
-        """
-        i = self.index[name]
-        measure, cell = self.terms[name].measure, f"s.cells[{i}]"
-        if measure.fallback is not None or measure.since is not None:
-            return f"v{i}(s, now, today)"
-        match measure.kind:
-            case "first":
-                return cell
-            case "flag":
-                return f"({cell} is not None and {cell}[1] is not None)"
-            case "count" | "sum" if measure.within is None:
-                return f"({cell} or 0)"
-            case "latest" if measure.within is None:
-                return f"(None if {cell} is None else {cell}[2])"
-            case "members" if measure.members is not None and measure.members.active_within is None:
-                return f"s.rollups[{self.rollups.index(measure.members)}][0]"
-        return f"v{i}(s, now, today)"
-
     def updates(self, bits: int) -> list[Update]:
         """What a hit of these selections does, flags first (a count since a flag starts again with the event that sets it)."""
         found = self._memo.get(bits)
@@ -163,32 +136,16 @@ class Terms:
         i, calendar = self.index[measure.name], self.calendar
         kept = self.gauges[i]
         assert kept is not None, f"{measure.name} has a gauge"
-        own: Gauge = kept
         if measure.since is not None:
-            return Term(measure, self._since(measure), _never, "still")
-
-        def value(s: State, now: int, today: int) -> Value:
-            return own.value(s.cells[i], today)
-
-        def next_(s: State, now: int, today: int) -> int:
-            day = own.changes(s.cells[i], today)
-            return NEVER if day is None else calendar.start(day)
-
+            return Term(measure, SinceFlag(i, self.index[measure.since]), never, "still")
+        value, slides = OfCell(i, kept), CellSlides(i, kept, calendar)
         if isinstance(kept, ChurnProbability):
-            return Term(measure, value, next_, "any", self._reach(i, kept), self._needs(i, kept))
+            reach = partial(Reaches, i, kept, calendar)
+            return Term(measure, value, slides, "any", reach, self._needs(i, kept))
         if measure.within is None:
-            return Term(measure, value, _never, "still")
+            return Term(measure, value, never, "still")
         drift: Drift = "any" if measure.kind in ("latest", "active_weeks", "sum") else "down"  # a sum of refunds rises
-        return Term(measure, value, next_, drift)
-
-    def _reach(self, i: int, kept: ChurnProbability) -> Reach:
-        calendar = self.calendar
-
-        def reach(s: State, now: int, today: int, threshold: float, beyond: bool) -> int:
-            day = kept.reaches(s.cells[i], today, threshold, beyond)
-            return NEVER if day is None else max(now, calendar.start(day))
-
-        return reach
+        return Term(measure, value, slides, drift)
 
     def _needs(self, i: int, kept: ChurnProbability) -> Needs:
         def needs(s: State, today: int, threshold: float, enough: bool) -> int | None:
@@ -196,49 +153,20 @@ class Terms:
 
         return needs
 
-    def _since(self, measure: Measure) -> Ask:
-        """A count since a flag was last set: its cell is [how often the flag had been set by then, amount]."""
-        i, flag = self.index[measure.name], self.index[measure.since or ""]
-
-        def value(s: State, now: int, today: int) -> Value:
-            cell, mark = s.cells[i], s.cells[flag]
-            return cell[1] if cell is not None and mark is not None and cell[0] == mark[2] else 0
-
-        return value
-
     def _members(self, measure: Measure) -> Term:
         wanted = measure.members
         assert wanted is not None, f"{measure.name} selects members"
-        k, calendar = self.rollups.index(wanted), self.calendar
-        days = None if wanted.active_within is None else wanted.active_within // DAY
-
-        def value(s: State, now: int, today: int) -> Value:
-            return total(s.rollups[k], None if days is None else today - days)
-
-        def next_(s: State, now: int, today: int) -> int:
-            assert days is not None, "only a window slides"
-            day = next_change(s.rollups[k], today - days, days)
-            return NEVER if day is None else calendar.start(day)
-
-        return Term(measure, value, _never, "still") if days is None else Term(measure, value, next_, "down")
-
-
-def _never(s: State, now: int, today: int) -> int:
-    return NEVER
+        k = self.rollups.index(wanted)
+        if wanted.active_within is None:
+            return Term(measure, OfMembers(k, None), never, "still")
+        days = wanted.active_within // DAY
+        return Term(measure, OfMembers(k, days), MemberSlides(k, days, self.calendar), "down")
 
 
 def _either(first: Term, other: Term) -> Term:
     """`else`: the other measure's value where the first one is unknown."""
-
-    def value(s: State, now: int, today: int) -> Value:
-        found = first.value(s, now, today)
-        return other.value(s, now, today) if found is None else found
-
-    def next_(s: State, now: int, today: int) -> int:
-        return min(first.next(s, now, today), other.next(s, now, today))
-
     drift: Drift = first.drift if first.drift == other.drift == "still" else "any"
-    return Term(first.measure, value, next_, drift)
+    return Term(first.measure, Else(first.value, other.value), First([first.next, other.next]), drift)
 
 
 def named(tree: Number | Guard) -> list[str]:
@@ -273,4 +201,4 @@ def uses_idle(tree: Number | Guard) -> bool:
     return False
 
 
-__all__ = ["Ask", "CountSignals", "Drift", "InState", "Term", "Terms", "Update", "When", "named", "uses_idle"]
+__all__ = ["CountSignals", "Drift", "InState", "Term", "Terms", "Update", "named", "uses_idle"]

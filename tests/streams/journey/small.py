@@ -66,4 +66,4 @@ class Asked:
     def value(self, measure: str, day: float) -> object:
         """What a measure is on a day after the start."""
         now = START + round(day * 86_400_000)
-        return self.fold.terms.terms[measure].value(self.state, now, self.fold.calendar.day(now))
+        return self.fold.terms.terms[measure].value.of(self.state, now, self.fold.calendar.day(now))

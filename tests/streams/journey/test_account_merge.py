@@ -125,7 +125,7 @@ def test_what_a_user_tells_the_old_account_reaches_the_new_one() -> None:
     loyal = accounts(town).logic.fold.terms.terms["loyal"]
     head = accounts(town).entities[b"a1"].head
     assert head is not None
-    assert loyal.value(head, head.now, 0) == 1
+    assert loyal.value.of(head, head.now, 0) == 1
     assert town.members("a1") == {"u1", "u9"}
 
 
@@ -140,7 +140,7 @@ def test_a_newer_word_of_a_member_is_not_undone_by_the_one_that_is_handed_over()
     loyal = plant.logic.fold.terms.terms["loyal"]
     head = plant.entities[b"a1"].head
     assert head is not None
-    assert loyal.value(head, head.now, 0) == 1
+    assert loyal.value.of(head, head.now, 0) == 1
 
 
 def test_a_domain_a_payer_and_a_company_become_one_account() -> None:

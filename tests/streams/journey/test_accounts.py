@@ -51,7 +51,7 @@ class Acme:
     def members(self, until: int) -> Any:
         head = self.entity.head
         assert head is not None
-        return self.logic.fold.terms.terms["members"].value(head, until, until // DAY)
+        return self.logic.fold.terms.terms["members"].value.of(head, until, until // DAY)
 
 
 # --- reading ---

@@ -42,7 +42,7 @@ def truth(when: str, *events: dict[str, Any], day: float = 10) -> bool:
     head = person.entity.head
     assert head is not None
     now = ms(day)
-    return bool(person.logic.fold.guards.truth(guard)(head, now, person.logic.fold.calendar.day(now)))
+    return person.logic.fold.guards.truth(guard).of(head, now, person.logic.fold.calendar.day(now))
 
 
 # --- unknown ---
@@ -207,16 +207,17 @@ def test_a_guard_that_is_false_stays_false_until_its_earliest_instant(
         person.event(name, second / 86_400, n=n, x=f"x{n}", quota=n, seats=n, due=ms(n * 2) / 1000)
     fold, head = person.logic.fold, person.entity.head
     assert head is not None
-    holds, earliest, ends = (ask(guard) for ask in (fold.guards.truth, fold.guards.earliest, fold.guards.ends))
+    guards = fold.guards
+    holds, earliest, ends = guards.truth(guard), guards.earliest(guard), guards.ends(guard)
     now = ms(max(second for _, second, _ in events) / 86_400)
     for _ in range(6):
         today = fold.calendar.day(now)
-        was = bool(holds(head, now, today))
-        until = ends(head, now, today) if was else earliest(head, now, today)
+        was = holds.of(head, now, today)
+        until = ends.of(head, now, today) if was else earliest.of(head, now, today)
         assert until > now, (when, was)
         last = min(until - 1, now + 20 * DAY)
         for instant in _between(now, last, luck):
-            assert bool(holds(head, instant, fold.calendar.day(instant))) is was, (when, was, instant - now)
+            assert holds.of(head, instant, fold.calendar.day(instant)) is was, (when, was, instant - now)
         if until >= NEVER:
             break
         now = until

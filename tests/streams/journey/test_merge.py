@@ -142,11 +142,11 @@ def test_what_both_counted_adds_up_also_since_a_flag_rose() -> None:
     loser = lived("c1", ("Other", 0, {}), ("Opened", 1, {}), ("Other", 2, {}))
     survivor = lived("u1", ("Opened", 3, {}), ("Other", 4, {}), ("Other", 5, {}))
     state = merged(survivor, loser)
-    values = {name: term.value(state, state.now, START) for name, term in survivor.logic.fold.terms.terms.items()}
+    values = {name: term.value.of(state, state.now, START) for name, term in survivor.logic.fold.terms.terms.items()}
     assert (values["n"], values["since"], values["on"]) == (6, 5, True)
     survivor.event("Closed", 6)
     survivor.event("Opened", 7)
-    assert survivor.logic.fold.terms.terms["since"].value(state, state.now, START) == 1
+    assert survivor.logic.fold.terms.terms["since"].value.of(state, state.now, START) == 1
 
 
 def test_every_state_that_either_was_in_counts_as_reached() -> None:
@@ -161,7 +161,7 @@ def test_the_survivors_own_word_counts_and_what_it_does_not_know_is_taken_over()
     state = merged(survivor, loser)
     assert state.attrs == {"title": "CTO", "team": "red"}
     assert (state.home, state.last_id) == ("a1", "c1-1")
-    assert survivor.logic.fold.terms.terms["plan"].value(state, state.now, START) == "old"
+    assert survivor.logic.fold.terms.terms["plan"].value.of(state, state.now, START) == "old"
 
 
 def test_merging_leaves_what_was_received_as_it_was() -> None:

@@ -87,7 +87,7 @@ def ann(definition: Definition | None = None) -> Person:
 
 def value(person: Followed, measure: str, day: float) -> Any:
     fold = person.logic.fold
-    return fold.terms.terms[measure].value(person.entity.head, ms(day), fold.calendar.day(ms(day)))
+    return fold.terms.terms[measure].value.of(person.entity.head, ms(day), fold.calendar.day(ms(day)))
 
 
 def moves(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

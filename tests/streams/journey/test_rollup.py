@@ -140,7 +140,7 @@ def test_a_newer_fact_replaces_the_older_one_and_keeps_the_newest_day() -> None:
 def _values(customer: Customer, day: float) -> dict[str, Any]:
     fold, head = customer.logic.fold, customer.entity.head
     now = START + round(day * DAY)
-    return {name: term.value(head, now, fold.calendar.day(now)) for name, term in fold.terms.terms.items()}
+    return {name: term.value.of(head, now, fold.calendar.day(now)) for name, term in fold.terms.terms.items()}
 
 
 class Counted(Kept):

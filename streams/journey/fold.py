@@ -7,6 +7,7 @@ a hash of its content, so the same history gives the same ids whoever folds it, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -101,7 +102,7 @@ class Fold:
             elif was != machine.states[s.states[m]]:
                 to, since = s.states[m], s.since[m]
                 s.states[m] = len(machine.states)
-                named = machine._replace(states=(*machine.states, was))
+                named = replace(machine, states=(*machine.states, was))
                 self._enter(s, named, to, None, now, today, cause, [], out)
                 s.since[m] = since  # under another name it is where it was
         self._run(s, now, today, ALL, cause, out)

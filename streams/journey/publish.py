@@ -10,8 +10,9 @@ import orjson
 from schemas.definition.model import Definition, EntityDefinition
 from schemas.draft import FactDraft, TransitionDraft, content, content_in_order, in_order
 from schemas.time import rfc3339
-from streams.journey.asks import Ask, Value
+from streams.journey.asks import Ask
 from streams.journey.changes import Standing
+from streams.journey.gauge import Value
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
 from streams.journey.state import State
 from streams.journey.terms import Term, Terms

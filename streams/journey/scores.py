@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from streams.journey.asks import Ask, Value
+from streams.journey.asks import Ask
+from streams.journey.gauge import Value
 from streams.journey.state import State
 from streams.journey.truths import Truth
 
@@ -42,7 +43,8 @@ class Score(Ask):
         for holds, at in self._caps:
             if at < score and holds.of(s, now, today):
                 score = at
-        return round(score, DIGITS)
+        found: Value = round(score, DIGITS)
+        return found
 
 
 def scaled(value: Any, low: float, high: float) -> float:

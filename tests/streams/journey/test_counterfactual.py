@@ -318,7 +318,7 @@ def test_in_any_state_of_any_definition_the_values_that_are_said_are_enough_and_
     for machine in fold.machines:
         for rule in [rule for rules in machine.leaving for rule in rules]:
             asked = Counterfactual(fold.guards, rule.rule.when, machine.number)
-            holds = bool(rule.holds(head, head.now, today))
+            holds = rule.holds.of(head, head.now, today)
             assert asked.holds(head, head.now, today, {}) == holds
             values = asked.values(head, head.now, today)
             if values is None:

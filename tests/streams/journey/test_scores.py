@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.journey.asks import Constant, Value
+from streams.journey.asks import Constant
+from streams.journey.gauge import Value
 from streams.journey.scores import Part, Score
 from streams.journey.state import State
 from streams.journey.truths import IsKnown

@@ -6,12 +6,17 @@ import asyncio
 import time
 from collections import deque
 
+import structlog
+
+from streams import memory
 from streams.delivery.contracts import NEVER, NOTHING_YET
 from streams.delivery.task import Task
 from streams.engine import Engine
 from streams.journey.logic import Journeys
 from streams.lanes import Lane
 from streams.metrics import Growing, Metrics, Name
+
+log = structlog.get_logger("journeys.watch")
 
 EVERY_S = 1.0
 
@@ -31,9 +36,11 @@ OF_PARTITIONS: tuple[Name, ...] = (
 
 async def watch(engine: Engine, metrics: Metrics) -> None:
     """Until cancelled. Raises Stalled, which ends the process."""
-    growing, longest = Growing(), Longest()
+    growing, longest, tidy = Growing(), Longest(), memory.Tidy(time.monotonic())
     while True:
         collect(engine, metrics, growing, longest)
+        if given := tidy.look(time.monotonic(), not any(lane.waiting for lane in engine.lanes.values())):
+            log.info("memory_given_back", mib=given >> 20)
         metrics.health.look(engine.standing(), engine.ready)
         metrics.health.must_live()
         await asyncio.sleep(EVERY_S)

@@ -1,10 +1,12 @@
-"""Memory: buffers that come and go cost no page faults, where the C library can be told."""
+"""Memory: buffers that come and go cost no page faults, and what a peak needed goes back, where the C library can be told."""
 
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from streams import memory
 
 COUNTS_FAULTS = """
 import resource, sys
@@ -23,6 +25,26 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+PEAK = """
+from streams import memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 >> 20
+
+memory.keep_buffers()
+kept, large = [], []
+for n in range(400):
+    large.append(b"x" * (1_000_000 + n))
+    kept.append(bytes(2_000 + n))  # holds on to the end of the heap
+at_most = resident()
+large.clear()
+after, given = resident(), memory.give_back()
+print(at_most, after, given >> 20, resident(), memory.give_back())
+"""
+
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
+
+
 def page_faults(way: str) -> int:
     done = subprocess.run(
         [sys.executable, "-c", COUNTS_FAULTS, way], capture_output=True, text=True, check=True, timeout=60
@@ -30,6 +52,26 @@ def page_faults(way: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
+@GLIBC
 def test_buffers_that_are_freed_and_taken_again_cost_no_page_faults() -> None:
     assert page_faults("kept") * 10 < page_faults("as it is")
+
+
+@GLIBC
+def test_what_a_peak_needed_goes_back_when_it_is_much_and_is_free() -> None:
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, timeout=60)
+    at_most, after, given, left, again = map(int, done.stdout.split())
+    assert after > at_most - 50, "by itself it stays"
+    assert given > 256
+    assert left < at_most - 300
+    assert again == 0, "there is nothing more to give"
+
+
+def test_one_looks_once_a_minute_and_only_when_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(memory, "give_back", lambda: looks.append(1) or 7)
+    tidy = memory.Tidy(100.0)
+    assert [tidy.look(at, True) for at in (100.0, 159.9, 160.0, 161.0, 219.9)] == [0, 0, 7, 0, 0]
+    assert tidy.look(220.0, False) == 0
+    assert tidy.look(230.0, True) == 7
+    assert len(looks) == 2

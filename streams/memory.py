@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+from pathlib import Path
 from typing import Final
 
 GENERATION_0: Final = 200_000
@@ -55,7 +57,7 @@ class _Info(ctypes.Structure):
 
 
 def give_back() -> int:
-    """Give the kernel what is free, if it is more than KEPT; bytes that were free then, else 0.
+    """Give the kernel what is free, if it is more than KEPT; by how many bytes that made the process smaller.
 
     What a long catch-up needed lies free between what is still in use, so nothing of it goes by itself. It takes 0.1 ms a
     MiB: for when nothing waits.
@@ -65,11 +67,16 @@ def give_back() -> int:
     if look is None or trim is None:  # before glibc 2.33, or another library
         return 0
     look.restype = _Info
-    free = int(look().fordblks)
-    if free <= KEPT:
+    if int(look().fordblks) <= KEPT:  # free to it, whether the kernel has it or not
         return 0
+    before = resident()
     trim(ctypes.c_size_t(0))
-    return free
+    return max(0, before - resident())
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Tidy:
@@ -79,7 +86,7 @@ class Tidy:
         self._next = now + IDLE_S
 
     def look(self, now: float, idle: bool) -> int:
-        """Bytes that were free and are given back. `now`: seconds of any clock that only goes forward."""
+        """Bytes that are given back. `now`: seconds of any clock that only goes forward."""
         if not idle or now < self._next:
             return 0
         self._next = now + IDLE_S

@@ -39,7 +39,8 @@ async def watch(engine: Engine, metrics: Metrics) -> None:
     growing, longest, tidy = Growing(), Longest(), memory.Tidy(time.monotonic())
     while True:
         collect(engine, metrics, growing, longest)
-        if given := tidy.look(time.monotonic(), not any(lane.waiting for lane in engine.lanes.values())):
+        given = tidy.look(time.monotonic(), not any(lane.waiting for lane in engine.lanes.values()))
+        if given >= memory.KEPT // 4:
             log.info("memory_given_back", mib=given >> 20)
         metrics.health.look(engine.standing(), engine.ready)
         metrics.health.must_live()

@@ -7,11 +7,12 @@ Source of the names: https://github.com/cloudevents/spec, kafka-protocol-binding
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
 from schemas.snapshot import WRITTEN
+from streams.delivery.wire import NO_HEADERS, Encoded, headers
 
 Headers = list[tuple[str, bytes]]
 
@@ -84,6 +85,7 @@ class Attributes:
 
     def __init__(self, logical: str, topic: str) -> None:
         self._constant = constant(logical, topic)
+        self._encoded = headers(self._constant)
         self._varying = ABOUT[logical].varying
         self._named = self._varying is of_snapshot
         self._has_seq = self._varying is of_transition
@@ -93,19 +95,27 @@ class Attributes:
 
         `written`: what the header of that name says (schemas/snapshot.py), where it is known.
         """
+        varying = self._of(key, value, written)
+        return varying if value is None or key is None else [*self._constant, *varying]
+
+    def encoded(
+        self, key: bytes | None, value: bytes | None, written: int | None, before: Sequence[tuple[str, bytes]] = ()
+    ) -> Encoded:
+        """The same behind others, as Kafka's format has them."""
+        varying = headers(self._of(key, value, written))
+        constant = NO_HEADERS if value is None or key is None else self._encoded
+        first = headers(before) if before else NO_HEADERS
+        return Encoded(first.count + constant.count + varying.count, first.data + constant.data + varying.data)
+
+    def _of(self, key: bytes | None, value: bytes | None, written: int | None) -> Headers:
+        """Those that differ from record to record."""
         order = [] if written is None or self._has_seq else [(WRITTEN, b"%d" % written)]
         if value is None or key is None:
             return order
         id, time = self._varying(value)
         if self._named:
             id = key + b"." + id
-        return [
-            *self._constant,
-            ("ce_id", id),
-            ("ce_time", time),
-            ("ce_subject", key),
-            *order,
-        ]  # 1.7 µs; 1.5 more to encode them
+        return [("ce_id", id), ("ce_time", time), ("ce_subject", key), *order]
 
 
 def attributes(logical: str, topic: str) -> Attributes | None:

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams.attributes import Attributes, attributes
 from streams.batch.owner import SendFailed
 from streams.batch.partition import Partitioner
 from streams.delivery.contracts import Output
+from streams.delivery.wire import NO_HEADERS, Encoded, RecordBatch, headers
 
 BATCH_BYTES = 512 * 1024
 """A Kafka record batch is closed at this size: half of what a broker takes by default."""
@@ -36,8 +36,7 @@ Groups = Sequence[Sequence[tuple[bytes, bytes | None]]]
 class Sender(Protocol):
     """The producer, as far as this file needs it."""
 
-    def new_batch(self, size: int) -> BatchBuilder: ...
-    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any: ...
+    async def send_batch(self, batch: RecordBatch, topic: str, partition: int) -> Any: ...
 
 
 class Appender:
@@ -58,16 +57,15 @@ class Appender:
         self._sender = sender
         self._prefix = prefix
         self._partitioner = partitioner
-        self._outlets: dict[tuple[str, int], Outlet] = {}
+        self._outlets: dict[str, dict[int, Outlet]] = {}  # by logical topic and partition
 
     async def append(self, topic: str, partition: int, groups: Groups) -> list[tuple[int, int]]:
         """(base offset, number of records) of each record batch, in order, when all are durable."""
         sent: list[tuple[Any, int]] = []
         try:
-            for batch in pack(groups, self._sender):
-                count = batch.record_count()
-                self.bytes_appended += batch.size()
-                sent.append((await self._sender.send_batch(batch, topic, partition), count))
+            for batch in pack(groups):
+                self.bytes_appended += batch.size
+                sent.append((await self._sender.send_batch(batch, topic, partition), batch.count))
             taken = [(await future, count) for future, count in sent]
         except KafkaError as error:
             raise SendFailed(f"changelog {topic}, partition {partition}: {error}") from error
@@ -88,18 +86,19 @@ class Appender:
     def begin(self, outputs: Sequence[Output], written: int | None = None) -> set[asyncio.Future[None]]:
         """Hand over; the futures land when all are durable."""
         now = int(time.time() * 1000)
-        for output in outputs:
-            self.sent[output.topic] += 1
+        self.sent.update([output.topic for output in outputs])
         return {self._outlet(output).add(output, now, written) for output in outputs}
 
     def _outlet(self, output: Output) -> Outlet:
-        topic, partition = self._prefix + output.topic, output.partition
+        outlets, partition = self._outlets.get(output.topic), output.partition
+        if outlets is None:
+            outlets = self._outlets[output.topic] = {}
         if partition is None:
-            partition = self._partitioner.of(topic, output.key)
-        outlet = self._outlets.get((topic, partition))
+            partition = self._partitioner.of(self._prefix + output.topic, output.key)
+        outlet = outlets.get(partition)
         if outlet is None:
-            outlet = Outlet(self._sender, topic, partition, attributes(output.topic, topic))
-            self._outlets[topic, partition] = outlet
+            topic = self._prefix + output.topic
+            outlet = outlets[partition] = Outlet(self._sender, topic, partition, attributes(output.topic, topic))
         return outlet
 
 
@@ -108,7 +107,7 @@ class Outlet:
 
     def __init__(self, sender: Sender, topic: str, partition: int, attributes: Attributes | None = None) -> None:
         self._sender, self._topic, self._partition, self._attributes = sender, topic, partition, attributes
-        self._waiting: deque[tuple[BatchBuilder, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[RecordBatch, asyncio.Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._failed: SendFailed | None = None
 
@@ -116,20 +115,23 @@ class Outlet:
         """The future of the batch that the record went into. `now`: the record's Kafka timestamp, ms."""
         if self._failed is not None:
             raise self._failed
-        headers = list(output.headers)
-        if self._attributes is not None:
-            headers += self._attributes.of(output.key, output.value, written)
+        about = self._headers(output, written)
         if self._waiting:
             batch, landing = self._waiting[-1]
-            if batch.append(timestamp=now, key=output.key, value=output.value, headers=headers) is not None:
+            if batch.add(now, output.key, output.value, about):
                 return landing
-        batch = self._sender.new_batch(BATCH_BYTES)
+        batch = RecordBatch(BATCH_BYTES)
         landing = asyncio.get_running_loop().create_future()
-        batch.append(timestamp=now, key=output.key, value=output.value, headers=headers)
+        batch.add(now, output.key, output.value, about)
         self._waiting.append((batch, landing))
         if self._task is None:
             self._task = asyncio.create_task(self._send_all())
         return landing
+
+    def _headers(self, output: Output, written: int | None) -> Encoded:
+        if self._attributes is None:
+            return headers(output.headers) if output.headers else NO_HEADERS
+        return self._attributes.encoded(output.key, output.value, written, output.headers)
 
     async def _send_all(self) -> None:
         while self._waiting:
@@ -149,29 +151,29 @@ class Outlet:
             future.exception()  # whoever waits is told; that nobody does any more is no news
 
 
-def pack(groups: Groups, sender: Sender) -> Iterable[BatchBuilder]:
+def pack(groups: Groups) -> Iterable[RecordBatch]:
     """Record batches that hold the groups in order, none of them straddling two."""
     now = int(time.time() * 1000)
-    batch, used = sender.new_batch(BATCH_BYTES), 0
+    batch, used = RecordBatch(BATCH_BYTES), 0
     for group in groups:
         need = sum(len(key) + (len(value) if value is not None else 0) for key, value in group) + OVERHEAD * len(group)
         if used and used + need > BATCH_BYTES:
             yield batch
-            batch, used = sender.new_batch(BATCH_BYTES), 0
+            batch, used = RecordBatch(BATCH_BYTES), 0
         if not used and need > BATCH_BYTES - OVERHEAD * 2:
-            batch = _large(group, need, sender)
+            batch = _large(group, need)
         used += need
         for key, value in group:
-            if batch.append(timestamp=now, key=key, value=value, headers=[]) is None:
+            if not batch.add(now, key, value):
                 raise SendFailed(f"a group of {len(group)} records did not fit the record batch made for it")
     if used:
         yield batch
 
 
-def _large(group: Sequence[tuple[bytes, bytes | None]], need: int, sender: Sender) -> BatchBuilder:
+def _large(group: Sequence[tuple[bytes, bytes | None]], need: int) -> RecordBatch:
     if need > MOST_BYTES:
         raise SendFailed(
             f"the state of {group[0][0][:80]!r} takes {need:,} bytes with all that must be written beside it at once; "
             f"the most is {MOST_BYTES:,}: lower the caps of its measures, or exclude the event that made it"
         )
-    return sender.new_batch(need + OVERHEAD * 2)
+    return RecordBatch(need + OVERHEAD * 2)

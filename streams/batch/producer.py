@@ -5,10 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.util import calc_crc32c
 from faust.transport.drivers import aiokafka as driver
 
 from streams.batch.topic_ids import Topic, describe_topics
+from streams.delivery.wire import RecordBatch
+
+
+class Closed:
+    """A record batch as aiokafka asks its own BatchBuilder, once nothing more is to be added."""
+
+    def __init__(self, batch: RecordBatch) -> None:
+        self._batch = batch
+        self._sender = (-1, -1, 0)
+        self._built: bytes | None = None
+
+    def record_count(self) -> int:
+        return self._batch.count
+
+    def size(self) -> int:
+        return self._batch.size
+
+    def closed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """It is."""
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        self._sender = producer_id, producer_epoch, base_sequence
+
+    def _build(self) -> bytes:
+        """The same bytes whenever it is sent again."""
+        if self._built is None:
+            self._built = self._batch.built(calc_crc32c, *self._sender)
+        return self._built
 
 
 class BatchProducer(driver.Producer):  # type: ignore[misc]
@@ -20,14 +51,9 @@ class BatchProducer(driver.Producer):  # type: ignore[misc]
     async def create_topic(self, *args: Any, **kwargs: Any) -> None:
         """`journeys topics --apply` makes topics; a worker needs no right to."""
 
-    def new_batch(self, size: int) -> BatchBuilder:
-        """An empty Kafka record batch of at most `size` bytes (its first record may be larger)."""
-        return BatchBuilder(size, 0)
-
-    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any:
+    async def send_batch(self, batch: RecordBatch, topic: str, partition: int) -> Any:
         """A future of the batch's metadata; `offset` in it is that of its first record."""
-        batch.close()
-        return await self._ensure_producer().send_batch(batch, topic, partition=partition)
+        return await self._ensure_producer().send_batch(Closed(batch), topic, partition=partition)
 
     async def describe(self, names: Iterable[str]) -> dict[str, Topic]:
         """{name: id and partition count} of the topics that exist."""

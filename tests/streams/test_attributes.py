@@ -19,6 +19,7 @@ from streams.attributes import ABOUT, Attributes, attributes
 from streams.batch.append import Appender
 from streams.batch.partition import Partitioner
 from streams.delivery.contracts import Output
+from streams.delivery.wire import headers
 from streams.replay import Replay
 from tests.schemas.test_records import a_snapshot, a_transition, an_alert
 from tests.streams.batch.test_append import FakeSender
@@ -158,3 +159,14 @@ def test_every_topic_with_headers_names_a_schema_that_there_is(logical: str) -> 
     from schemas.records import RECORDS
 
     assert ABOUT[logical].schema in RECORDS
+
+
+@pytest.mark.parametrize("written", [None, 1_714_550_400_000])
+def test_what_goes_out_encoded_are_the_same_headers_behind_those_of_the_record(written: int | None) -> None:
+    before = (("origin", b"1"),)
+    for output in published():
+        if (found := attributes(output.topic, f"p.{output.topic}")) is None:
+            continue
+        encoded = found.encoded(output.key, output.value, written, before)
+        plain = headers([*before, *found.of(output.key, output.value, written)])
+        assert (encoded.count, encoded.data) == (plain.count, plain.data)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
-from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.producer import AIOKafkaProducer
 from faust.app.base import App
 from faust.tables.manager import TableManager
@@ -49,8 +49,8 @@ RELIED_ON: dict[type[Any], tuple[str, ...]] = {
     Fetcher: ("fetched_records", "_create_fetch_waiter", "_notify"),
     FetchResult: ("check_assignment", "getall", "has_more"),
     PartitionRecords: ("_unpack_records", "_consumer_record"),
-    BatchBuilder: ("__init__", "append", "close"),
-    MessageAccumulator: ("add_batch",),
+    MessageAccumulator: ("add_batch", "_append_batch", "_pop_batch"),
+    MessageBatch: ("__init__", "remaining_linger", "set_producer_state", "get_data_buffer", "is_empty"),
     AIOKafkaProducer: ("send_batch",),
 }  # fmt: skip
 """Class -> methods whose inner workings we take for granted."""
@@ -72,9 +72,6 @@ SOURCES = {
     "App._on_partitions_revoked": "d5c895bbe57d",
     "App._stop_consumer": "55854a5de12c",
     "App.on_stop": "bfe5a933defb",
-    "BatchBuilder.__init__": "35b335f054d3",
-    "BatchBuilder.append": "657d76f55157",
-    "BatchBuilder.close": "084fb8748d27",
     "Consumer._add_gap": "4df2573ded7c",
     "Consumer._commit_offsets": "1a6979904118",
     "Consumer._drain_messages": "44a2500309e8",
@@ -97,7 +94,14 @@ SOURCES = {
     "Fetcher._create_fetch_waiter": "61d840568746",
     "Fetcher._notify": "d3a30d94f34f",
     "Fetcher.fetched_records": "be4348896b9b",
+    "MessageAccumulator._append_batch": "4762abfc42cb",
+    "MessageAccumulator._pop_batch": "41cc98a298ef",
     "MessageAccumulator.add_batch": "5ed1c5b1367a",
+    "MessageBatch.__init__": "6fd2fe1c2df1",
+    "MessageBatch.get_data_buffer": "81c4aaef84b0",
+    "MessageBatch.is_empty": "2825b0028dbf",
+    "MessageBatch.remaining_linger": "6f296891237b",
+    "MessageBatch.set_producer_state": "3ae8627bb3db",
     "PartitionRecords._consumer_record": "e668541600b0",
     "PartitionRecords._unpack_records": "b803e6d46480",
     "Producer._ensure_producer": "5592a4bbdf25",

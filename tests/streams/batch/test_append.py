@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from streams.batch.append import BATCH_BYTES, MOST_BYTES, Appender, pack
 from streams.batch.owner import SendFailed
 from streams.batch.partition import Partitioner
 from streams.delivery.contracts import Output
+from streams.delivery.wire import RecordBatch
 
 
 class FakeSender:
@@ -29,10 +30,7 @@ class FakeSender:
         self.fail: Exception | None = None
         self.clock = -1
 
-    def new_batch(self, size: int) -> BatchBuilder:
-        return BatchBuilder(size, 0)
-
-    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any:
+    async def send_batch(self, batch: RecordBatch, topic: str, partition: int) -> Any:
         if self.gate is not None:
             await self.gate.wait()
         future = asyncio.get_running_loop().create_future()
@@ -47,8 +45,8 @@ class FakeSender:
         return future
 
 
-def records_of(batch: BatchBuilder) -> list[tuple[bytes | None, bytes | None]]:
-    unpacked = MemoryRecords(bytes(batch._build()))
+def records_of(batch: RecordBatch) -> list[tuple[bytes | None, bytes | None]]:
+    unpacked = MemoryRecords(batch.built(calc_crc32c))
     found: list[tuple[bytes | None, bytes | None]] = []
     while unpacked.has_next():
         found += [(record.key, record.value) for record in unpacked.next_batch()]
@@ -61,7 +59,7 @@ groups = st.lists(st.lists(st.tuples(st.binary(max_size=20), values), min_size=1
 
 @given(groups)
 def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: Any) -> None:
-    batches = [records_of(batch) for batch in pack(given, FakeSender())]
+    batches = [records_of(batch) for batch in pack(given)]
     assert [record for batch in batches for record in batch] == [record for group in given for record in group]
     ends, at = set(), 0
     for batch in batches:
@@ -76,12 +74,12 @@ def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: 
 
 def test_a_group_larger_than_a_batch_gets_one_of_its_own() -> None:
     group = [(b"e:big", bytes(2 * BATCH_BYTES)), (b"b:beside", b"x")]
-    assert next(records_of(batch) for batch in pack([group, [(b"e:a", b"1")]], FakeSender())) == group
+    assert next(records_of(batch) for batch in pack([group, [(b"e:a", b"1")]])) == group
 
 
 def test_a_state_beyond_all_bounds_says_whose_it_is() -> None:
     with pytest.raises(SendFailed, match=r"e:whale.*lower the caps"):
-        list(pack([[(b"e:whale", bytes(MOST_BYTES + 1))]], FakeSender()))
+        list(pack([[(b"e:whale", bytes(MOST_BYTES + 1))]]))
 
 
 def test_append_tells_base_offsets_and_remembers_the_end() -> None:

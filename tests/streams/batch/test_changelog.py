@@ -9,14 +9,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.types import TP
 
 from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
 from streams.batch.partition import Partitioner
+from streams.batch.producer import Closed
 from streams.delivery import record as rec
 from streams.delivery.task import Task
+from streams.delivery.wire import RecordBatch
 from tests.simulation.toys import CountingUsers
 
 RECORDS = 100_000
@@ -29,12 +30,8 @@ class Sender:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
 
-    def new_batch(self, size: int) -> BatchBuilder:
-        return BatchBuilder(size, 0)
-
-    async def send_batch(self, batch: BatchBuilder, topic: str, partition: int) -> Any:
-        batch.close()
-        return await self._producer.send_batch(batch, topic, partition=partition)
+    async def send_batch(self, batch: RecordBatch, topic: str, partition: int) -> Any:
+        return await self._producer.send_batch(Closed(batch), topic, partition=partition)
 
 
 def entity(n: int) -> tuple[bytes, bytes]:

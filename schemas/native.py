@@ -10,7 +10,7 @@ import os
 import sys
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".native"
@@ -26,6 +26,11 @@ PACKAGES = {
 }
 """Package -> the modules of it that are compiled; none named: all. The rest of `schemas` are dataclasses that describe
 themselves at run time, which compiled classes cannot."""
+
+ARENAS: Final = "journeys_arenas"
+"""A module of our own in C, built with them: memory in large pages, for `streams/memory.py`."""
+
+ARENAS_SOURCE: Final = Path("streams/arenas.c")
 
 State = Literal["compiled", "not built", "out of date", "switched off"]
 
@@ -44,7 +49,7 @@ def digest() -> str:
     """What a build must have been made from: these sources, by this Python, in this way."""
     found = blake2b(sys.version.encode(), digest_size=16)
     found.update(repr(FLAGS).encode())
-    for path in sources():
+    for path in [*sources(), ARENAS_SOURCE]:
         found.update(path.as_posix().encode() + b"\0" + (ROOT / path).read_bytes())
     return found.hexdigest()
 

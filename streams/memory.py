@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import os
 from pathlib import Path
 from typing import Final
+
+from schemas import native
 
 GENERATION_0: Final = 200_000
 """Objects allocated between two looks of the garbage collector in an engine, each some 20 ms. With its own 700 it takes a
@@ -31,10 +34,12 @@ IDLE_S: Final = 60.0
 def for_entities() -> None:
     """For a process that keeps much for long, and beside it takes and frees buffers of megabytes all the time.
 
-    By itself glibc gives each of them back to the kernel, which has to clear the pages again for the next one.
+    By itself glibc gives each of them back to the kernel, which has to clear the pages again for the next one; and what is
+    kept is touched at random, which by pages of 4 KiB costs a look at the table of pages each time.
     """
     gc.set_threshold(GENERATION_0, 50, 1_000)
     keep_buffers()
+    large_pages()
 
 
 def keep_buffers() -> bool:
@@ -43,6 +48,14 @@ def keep_buffers() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(_TRIM_THRESHOLD, KEPT)) and bool(mallopt(_MMAP_THRESHOLD, MAPPED))
+
+
+def large_pages() -> bool:
+    """Let Python's small objects lie in pages of 2 MiB (`streams/arenas.c`); False where that is not built."""
+    if native.state != "compiled":
+        return False
+    importlib.import_module(native.ARENAS).install()
+    return True
 
 
 class _Info(ctypes.Structure):

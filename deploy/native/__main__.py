@@ -13,12 +13,12 @@ from pathlib import Path
 from schemas import native
 
 SCRIPT = """\
-from setuptools import setup
+from setuptools import Extension, setup
 from mypyc.build import mypycify
 modules = mypycify({arguments!r}, target_dir={target!r}, opt_level="2", debug_level="0", multi_file=True)
 for module in modules:
     module.extra_compile_args += {flags!r}
-setup(name="journeys-core", ext_modules=modules)
+setup(name="journeys-core", ext_modules=[*modules, Extension({arenas!r}, [{source!r}])])
 """
 
 
@@ -50,7 +50,11 @@ def _build() -> str | None:
         out, script = Path(made, "out"), Path(made, "setup.py")
         script.write_text(
             SCRIPT.format(
-                arguments=[str(path) for path in native.sources()], target=f"{made}/c", flags=list(native.FLAGS)
+                arguments=[str(path) for path in native.sources()],
+                target=f"{made}/c",
+                flags=list(native.FLAGS),
+                arenas=native.ARENAS,
+                source=str(native.ARENAS_SOURCE),
             )
         )
         command = [

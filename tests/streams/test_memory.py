@@ -1,11 +1,14 @@
 """Memory: buffers that come and go cost no page faults, and what a peak needed goes back, where the C library can be told."""
 
+import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from schemas import native
 from streams import memory
 
 COUNTS_FAULTS = """
@@ -71,3 +74,36 @@ def test_one_looks_once_a_minute_and_only_when_nothing_waits(monkeypatch: pytest
     assert tidy.look(220.0, False) == 0
     assert tidy.look(230.0, True) == 7
     assert len(looks) == 2
+
+
+SMALL = """
+from pathlib import Path
+from streams import memory
+
+def large():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("AnonHugePages"))
+
+assert memory.large_pages()
+kept = [(n, str(n)) for n in range(1_000_000)]
+some, most = large(), memory.resident() >> 20
+assert [int(text) for n, text in kept] == list(range(1_000_000))
+for again in range(5):
+    kept = None
+    kept = [(n, str(n)) for n in range(1_000_000)]
+print(some, most, memory.resident() >> 20)
+"""
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(not native.STAMP.is_file(), reason="the core is not compiled, so neither are the arenas")
+@pytest.mark.skipif(not THP.is_file() or "[never]" in THP.read_text(), reason="the kernel has no such pages")
+def test_small_objects_lie_in_large_pages_and_what_is_freed_is_taken_again() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "JOURNEYS_NATIVE"}
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL], capture_output=True, text=True, check=True, timeout=60, env=env
+    )
+    large, most, after = map(int, done.stdout.split())
+    assert large > 60
+    assert after < most + 20

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import importlib
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -75,15 +76,18 @@ def give_back() -> int:
     What a long catch-up needed lies free between what is still in use, so nothing of it goes by itself. It takes 0.1 ms a
     MiB: for when nothing waits.
     """
-    library = ctypes.CDLL(None)
+    library, arenas = ctypes.CDLL(None), sys.modules.get(native.ARENAS)
     look, trim = getattr(library, "mallinfo2", None), getattr(library, "malloc_trim", None)
     if look is None or trim is None:  # before glibc 2.33, or another library
         return 0
     look.restype = _Info
-    if int(look().fordblks) <= KEPT:  # free to it, whether the kernel has it or not
+    free = int(look().fordblks) + (arenas.spare() if arenas is not None else 0)
+    if free <= KEPT:  # free to us, whether the kernel has it or not
         return 0
     before = resident()
     trim(ctypes.c_size_t(0))
+    if arenas is not None:
+        arenas.trim()
     return max(0, before - resident())
 
 

@@ -147,15 +147,15 @@ def slope(notes: Iterable[Note]) -> float:
 
 
 def about_memory(role: str, notes: Sequence[Note]) -> str:
-    """What is printed of a role's processes: the slope of all, and how the one that lived longest began and ended."""
+    """What is printed of a role's processes: the slope of all, and what the one that lived longest had at each quarter."""
     most = max((note.resident for note in notes), default=0.0)
     longest = max(lives(notes), key=lambda life: life[-1].at - life[0].at, default=[])
     if not longest:
         return f"{role}: at most {most:.0f} MiB; no process lived for more than a minute"
-    first, last = longest[0], longest[-1]
+    quarters = [longest[(len(longest) - 1) * n // 4] for n in range(5)]
     return (
-        f"{role}: at most {most:.0f} MiB, slope {slope(notes):+.2f} MiB a minute; the longest life went from"
-        f" {first.resident:.0f} to {last.resident:.0f} MiB in {(last.at - first.at) / 60:.1f} minutes"
+        f"{role}: at most {most:.0f} MiB, slope {slope(notes):+.2f} MiB a minute; the longest life, in quarters of"
+        f" {(longest[-1].at - longest[0].at) / 240:.1f} minutes: {', '.join(f'{note.resident:.0f}' for note in quarters)} MiB"
     )
 
 

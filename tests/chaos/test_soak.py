@@ -18,7 +18,7 @@ def test_a_leak_shows_however_often_the_process_is_started_anew() -> None:
     notes = [note for n in range(6) for note in life(n, n * 300, 5, 100, 2.0)]
     assert abs(slope(notes) - 2.0) < 1e-9
     assert about_memory("sink", notes) == (
-        "sink: at most 110 MiB, slope +2.00 MiB a minute; the longest life went from 102 to 110 MiB in 3.8 minutes"
+        "sink: at most 110 MiB, slope +2.00 MiB a minute; the longest life, in quarters of 1.0 minutes: 102, 104, 106, 108, 110 MiB"
     )
 
 

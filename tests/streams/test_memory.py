@@ -84,14 +84,21 @@ def large():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("AnonHugePages"))
 
+def many():
+    return [(n, str(n)) for n in range(2_000_000)]
+
 assert memory.large_pages()
-kept = [(n, str(n)) for n in range(1_000_000)]
-some, most = large(), memory.resident() >> 20
-assert [int(text) for n, text in kept] == list(range(1_000_000))
-for again in range(5):
+kept = many()
+some = large()
+assert [int(text) for n, text in kept] == list(range(2_000_000))
+at_most = []
+for again in range(6):
     kept = None
-    kept = [(n, str(n)) for n in range(1_000_000)]
-print(some, most, memory.resident() >> 20)
+    kept = many()
+    at_most.append(memory.resident())
+kept = None
+print(some, *(n >> 20 for n in (at_most[1], at_most[-1], memory.resident(), memory.give_back())), memory.resident() >> 20)
+assert [int(text) for n, text in many()] == list(range(2_000_000))
 """
 
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
@@ -99,11 +106,14 @@ THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 @pytest.mark.skipif(not native.STAMP.is_file(), reason="the core is not compiled, so neither are the arenas")
 @pytest.mark.skipif(not THP.is_file() or "[never]" in THP.read_text(), reason="the kernel has no such pages")
-def test_small_objects_lie_in_large_pages_and_what_is_freed_is_taken_again() -> None:
+def test_small_objects_lie_in_large_pages_which_are_used_again_and_given_back() -> None:
     env = {name: value for name, value in os.environ.items() if name != "JOURNEYS_NATIVE"}
     done = subprocess.run(
         [sys.executable, "-c", SMALL], capture_output=True, text=True, check=True, timeout=60, env=env
     )
-    large, most, after = map(int, done.stdout.split())
-    assert large > 60
-    assert after < most + 20
+    large, second, last, freed, given, left = map(int, done.stdout.split())
+    assert large > 150
+    assert last < second + 20, "what is freed is taken again"
+    assert freed > last - 100, "it is kept"
+    assert given > 200, "until it is asked for"
+    assert left < 150

@@ -1,7 +1,7 @@
 """Wire: records as Kafka keeps them, in record batches of message format 2. Bytes only: no compression, no transaction.
 
-Source: https://kafka.apache.org/documentation/#messageformat. The client's own builder makes the very same bytes, in three
-times as long where a record has headers, which it encodes anew for each.
+Source: https://kafka.apache.org/documentation/#messageformat. The client's own builder makes the very same bytes, but
+encodes all headers of each record anew, and most of ours are the same for a whole topic.
 """
 
 from __future__ import annotations

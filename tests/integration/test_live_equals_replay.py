@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from deploy.demo.engine import Process
 from deploy.demo.watch import Groups
 from schemas.definition.parse import load
 from schemas.time import parse_time
@@ -132,6 +133,7 @@ def test_a_worker_that_joins_and_leaves_and_one_that_is_asked_to_stop_change_not
             try:
                 await _consumed(live, 0.2 * len(lines))
                 second = live.add_worker()
+                await _joined(second)
                 await _consumed(live, 0.45 * len(lines))
                 second.stop()
                 live.workers.remove(second)
@@ -176,6 +178,16 @@ def test_shuffled_late_and_repeated_within_the_grace_period_the_result_is_the_sa
             gapless(transitions)
 
     asyncio.run(run())
+
+
+async def _joined(worker: Process) -> None:
+    """Until it has partitions: one that is told to end while it still imports has not begun, and does not say 0."""
+    for _ in range(1200):
+        if "partitions_taken" in worker.tail():
+            return
+        assert worker.ended() is None, worker.tail()
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"it did not join within 60 s: {worker.tail()}")
 
 
 async def _consumed(live: Live, records: float) -> None:

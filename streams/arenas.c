@@ -13,15 +13,19 @@
 #include <sys/mman.h>
 
 #define PAGE ((size_t)2 << 20)
-#define SMALL ((size_t)64 << 10) /* no processor has larger ones that are not called huge */
 #define REGION ((size_t)64 << 20)
 
-/* A freed arena's own first bytes say which was freed before it. */
-struct freed { struct freed *before; };
+/* What Python takes for objects (ARENA_SIZE in its obmalloc.c). It asks the same allocator for the stack of its frames, in
+   other sizes: those, and arenas of any other Python, are not ours to give. */
+#define ARENA ((size_t)1 << 20)
 
-static struct freed *last;
+/* Arenas that are free: as many as a process of 64 GiB has. What does not fit is not used again. */
+#define MOST 65536
+
+static PyObjectArenaAllocator theirs;
+static void *freed[MOST];
+static size_t count;
 static char *next, *end;
-static size_t arena;
 
 static char *region(void)
 {
@@ -38,55 +42,54 @@ static char *region(void)
 static void *take(void *context, size_t size)
 {
     (void)context;
-    if (last != NULL && size == arena) {
-        struct freed *found = last;
-        last = found->before;
-        return found;
-    }
-    if (size > REGION)
-        return NULL;
-    if (next == NULL || size > (size_t)(end - next)) {
-        if ((next = region()) == NULL)
+    if (size != ARENA)
+        return theirs.alloc(theirs.ctx, size);
+    if (count > 0)
+        return freed[--count];
+    if (next == end) {
+        if ((next = region()) == NULL) {
+            end = NULL;
             return NULL;
+        }
         end = next + REGION;
     }
-    arena = size;
     char *found = next;
-    next += size;
+    next += ARENA;
     return found;
 }
 
-static void give(void *context, void *freed, size_t size)
+/* An arena from before `install` is as good as one of ours. */
+static void give(void *context, void *arena, size_t size)
 {
     (void)context;
-    if (size != arena)
-        return;
-    ((struct freed *)freed)->before = last;
-    last = freed;
+    if (size != ARENA)
+        theirs.free(theirs.ctx, arena, size);
+    else if (count < MOST)
+        freed[count++] = arena;
 }
 
 static PyObject *spare(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
-    size_t bytes = 0;
-    for (struct freed *at = last; at != NULL; at = at->before)
-        bytes += arena;
-    return PyLong_FromSize_t(bytes);
+    return PyLong_FromSize_t(count * ARENA);
 }
 
 static PyObject *trim(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
-    for (struct freed *at = last; at != NULL; at = at->before)
-        (void)madvise((char *)at + SMALL, arena - SMALL, MADV_DONTNEED); /* but for the page with `before` in it */
+    for (size_t n = 0; n < count; n++)
+        (void)madvise(freed[n], ARENA, MADV_DONTNEED);
     Py_RETURN_NONE;
 }
 
 static PyObject *install(PyObject *module, PyObject *nothing)
 {
     (void)module, (void)nothing;
-    PyObjectArenaAllocator ours = {NULL, take, give};
-    PyObject_SetArenaAllocator(&ours);
+    if (theirs.alloc == NULL) { /* once: a second time `theirs` would be ours */
+        PyObjectArenaAllocator ours = {NULL, take, give};
+        PyObject_GetArenaAllocator(&theirs);
+        PyObject_SetArenaAllocator(&ours);
+    }
     Py_RETURN_NONE;
 }
 

@@ -22,7 +22,7 @@ _MMAP_THRESHOLD: Final = -3
 """Numbers of glibc's `mallopt`, from its malloc.h."""
 
 KEPT: Final = 256 * 1024 * 1024
-"""Bytes at the end of the heap that may be free before the kernel gets them back."""
+"""Bytes that may be free before the kernel gets them back: at the end of the heap at once, elsewhere when nothing waits."""
 
 MAPPED: Final = 32 * 1024 * 1024
 """Smaller blocks come from the heap: the most that glibc takes. A fetched batch is 4 MiB, a record batch half of one."""
@@ -70,22 +70,21 @@ class _Info(ctypes.Structure):
     ]  # fmt: skip
 
 
-def give_back() -> int:
-    """Give the kernel what is free, if it is more than KEPT; by how many bytes that made the process smaller.
-
-    What a long catch-up needed lies free between what is still in use, so nothing of it goes by itself. It takes 0.1 ms a
-    MiB: for when nothing waits.
-    """
-    library, arenas = ctypes.CDLL(None), sys.modules.get(native.ARENAS)
-    look, trim = getattr(library, "mallinfo2", None), getattr(library, "malloc_trim", None)
-    if look is None or trim is None:  # before glibc 2.33, or another library
+def spare() -> int:
+    """Bytes that are free to this process, whether the kernel has them or not; 0 where nobody can say (before glibc 2.33)."""
+    look, arenas = getattr(ctypes.CDLL(None), "mallinfo2", None), sys.modules.get(native.ARENAS)
+    if look is None:
         return 0
     look.restype = _Info
-    free = int(look().fordblks) + (arenas.spare() if arenas is not None else 0)
-    if free <= KEPT:  # free to us, whether the kernel has it or not
-        return 0
+    return int(look().fordblks) + (arenas.spare() if arenas is not None else 0)
+
+
+def give_back() -> int:
+    """Give the kernel what is free; by how many bytes that made the process smaller. It takes 0.1 ms a MiB."""
+    trim, arenas = getattr(ctypes.CDLL(None), "malloc_trim", None), sys.modules.get(native.ARENAS)
     before = resident()
-    trim(ctypes.c_size_t(0))
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
     if arenas is not None:
         arenas.trim()
     return max(0, before - resident())
@@ -97,14 +96,23 @@ def resident() -> int:
 
 
 class Tidy:
-    """Gives back what is free, at most once in IDLE_S, and only at a moment that is idle."""
+    """Gives back what is free, where that is more than KEPT, at most once in IDLE_S, and only at a moment that is idle.
+
+    What a long catch-up needed lies free between what is still in use, so nothing of it goes by itself.
+    """
 
     def __init__(self, now: float) -> None:
         self._next = now + IDLE_S
+        self._given = 0  # of what is free, given back before
 
     def look(self, now: float, idle: bool) -> int:
         """Bytes that are given back. `now`: seconds of any clock that only goes forward."""
         if not idle or now < self._next:
             return 0
         self._next = now + IDLE_S
+        free = spare()
+        self._given = min(self._given, free)
+        if free - self._given <= KEPT:
+            return 0
+        self._given = free
         return give_back()

@@ -32,6 +32,9 @@ class Closed:
     def close(self) -> None:
         """It is."""
 
+    def append(self, **record: Any) -> None:
+        """Nothing is added any more."""
+
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._sender = producer_id, producer_epoch, base_sequence
 

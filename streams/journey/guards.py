@@ -164,6 +164,11 @@ class Guards:
         i = self.terms.index[name]
         return asks.FlagSince(i) if self.terms.entity.measures[i].kind == "flag" else self._measure(name)
 
+    def _is_moment(self, name: str) -> bool:
+        """Whether `age` counts from a whole number that time alone never changes; what `else` names may be anything."""
+        term = self.terms.terms[name]
+        return term.drift == "still" and term.measure.fallback is None
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def _earliest(self, guard: Guard, machine: int) -> When:
@@ -194,7 +199,7 @@ class Guards:
                         return instants.Waited(machine, ms)
                     case Age("machine", name):
                         return instants.Waited(self._machines[name], ms)
-                    case Age("measure", name) if self.terms.terms[name].drift == "still":
+                    case Age("measure", name) if self._is_moment(name):
                         return instants.Aged(self._moment(name), ms)
         return None
 

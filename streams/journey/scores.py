@@ -30,8 +30,7 @@ class Score(Ask):
         self._parts, self._caps = parts, caps
 
     def of(self, s: State, now: int, today: int) -> Value:
-        weight: Any = 0  # not float: whole weights add up exactly
-        points = 0.0
+        weight = points = 0.0
         for part in self._parts:
             value = part.value.of(s, now, today)
             if isinstance(value, (int, float)):

@@ -11,11 +11,9 @@ from schemas.definition.expression import (
     And,
     Arith,
     Compare,
-    CountSignals,
     Fold,
     Guard,
     Idle,
-    InState,
     Known,
     MeasureRef,
     Not,
@@ -199,6 +197,3 @@ def uses_idle(tree: Number | Guard) -> bool:
         case Not(item):
             return uses_idle(item)
     return False
-
-
-__all__ = ["CountSignals", "Drift", "InState", "Term", "Terms", "Update", "named", "uses_idle"]

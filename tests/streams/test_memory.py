@@ -38,7 +38,7 @@ for n in range(400):
     kept.append(bytes(2_000 + n))  # holds on to the end of the heap
 at_most = memory.resident()
 large.clear()
-print(*(n >> 20 for n in (at_most, memory.resident(), memory.give_back(), memory.resident(), memory.give_back())))
+print(*(n >> 20 for n in (at_most, memory.resident(), memory.give_back(), memory.resident(), memory.spare())))
 """
 
 GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it likes")
@@ -59,21 +59,30 @@ def test_buffers_that_are_freed_and_taken_again_cost_no_page_faults() -> None:
 @GLIBC
 def test_what_a_peak_needed_goes_back_when_it_is_much_and_is_free() -> None:
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, timeout=60)
-    at_most, after, given, left, again = map(int, done.stdout.split())
+    at_most, after, given, left, free = map(int, done.stdout.split())
     assert after > at_most - 50, "by itself it stays"
     assert given > 300
     assert left < at_most - 300
-    assert again == 0, "there is nothing more to give"
+    assert free > 300, "free to us it still is"
 
 
 def test_one_looks_once_a_minute_and_only_when_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[int] = []
-    monkeypatch.setattr(memory, "give_back", lambda: looks.append(1) or 7)
+    free = memory.KEPT + 1
+    monkeypatch.setattr(memory, "spare", lambda: free)
+    monkeypatch.setattr(memory, "give_back", lambda: 7)
     tidy = memory.Tidy(100.0)
-    assert [tidy.look(at, True) for at in (100.0, 159.9, 160.0, 161.0, 219.9)] == [0, 0, 7, 0, 0]
-    assert tidy.look(220.0, False) == 0
+    assert [tidy.look(at, True) for at in (100.0, 159.9, 160.0, 161.0)] == [0, 0, 7, 0]
+    free += memory.KEPT + 1
+    assert tidy.look(225.0, False) == 0
     assert tidy.look(230.0, True) == 7
-    assert len(looks) == 2
+
+
+def test_what_was_given_back_and_lies_free_still_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [memory.KEPT, 3 * memory.KEPT, 3 * memory.KEPT, memory.KEPT, 2 * memory.KEPT, 2 * memory.KEPT + 1]
+    monkeypatch.setattr(memory, "spare", lambda: free.pop(0))
+    monkeypatch.setattr(memory, "give_back", lambda: 7)
+    tidy = memory.Tidy(0.0)
+    assert [tidy.look(100.0 * n, True) for n in range(1, 7)] == [0, 7, 0, 0, 0, 7]
 
 
 SMALL = """
@@ -101,17 +110,56 @@ print(some, *(n >> 20 for n in (at_most[1], at_most[-1], memory.resident(), memo
 assert [int(text) for n, text in many()] == list(range(2_000_000))
 """
 
+WHOLE = """
+import threading
+from streams import memory
+
+def deep(n):
+    return n and deep(n - 1)
+
+def text(size):
+    return {n: (n, str(n)) for n in range(size)}
+
+assert memory.large_pages() and memory.large_pages()
+kept = []
+for n in range(12):
+    deep(900)  # the frames of a deep call lie in memory of the same allocator
+    thread = threading.Thread(target=deep, args=(900,))
+    thread.start()
+    kept.append(text(100_000))
+    thread.join()
+    if n % 3 == 2:
+        kept[n // 2].clear()
+        memory.give_back()
+for found in kept:
+    assert all(found[n] == (n, str(n)) for n in found)
+print(sum(map(len, kept)))
+"""
+
+COMPILED = pytest.mark.skipif(
+    not native.STAMP.is_file() or native.STAMP.read_text() != native.digest(),
+    reason="the core is not compiled, so neither are the arenas",
+)
+
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-@pytest.mark.skipif(not native.STAMP.is_file(), reason="the core is not compiled, so neither are the arenas")
+def compiled(source: str) -> str:
+    env = {name: value for name, value in os.environ.items() if name != "JOURNEYS_NATIVE"}
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=env).stdout
+
+
+@COMPILED
+def test_deep_calls_and_threads_take_nothing_from_what_objects_lie_in() -> None:
+    """Found in review: Python asks the allocator of arenas for its frames too, in other sizes."""
+    assert int(compiled(WHOLE)) == 8 * 100_000
+
+
+@COMPILED
 @pytest.mark.skipif(not THP.is_file() or "[never]" in THP.read_text(), reason="the kernel has no such pages")
 def test_small_objects_lie_in_large_pages_which_are_used_again_and_given_back() -> None:
-    env = {name: value for name, value in os.environ.items() if name != "JOURNEYS_NATIVE"}
-    done = subprocess.run(
-        [sys.executable, "-c", SMALL], capture_output=True, text=True, check=True, timeout=60, env=env
-    )
-    large, second, last, freed, given, left = map(int, done.stdout.split())
+    large, second, last, freed, given, left = map(int, compiled(SMALL).split())
     assert large > 150
     assert last < second + 20, "what is freed is taken again"
     assert freed > last - 100, "it is kept"

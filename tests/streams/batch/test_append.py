@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from streams.batch.append import BATCH_BYTES, MOST_BYTES, Appender, pack
 from streams.batch.owner import SendFailed
 from streams.batch.partition import Partitioner
+from streams.batch.producer import Closed
 from streams.delivery.contracts import Output
 from streams.delivery.wire import RecordBatch
 
@@ -149,3 +150,14 @@ def test_an_append_says_when_it_was_by_the_brokers_clock() -> None:
     assert asyncio.run(append()) is None  # the topic has not the broker's time
     sender.clock = 1_700_000_000_000
     assert asyncio.run(append()) == 1_700_000_000_000
+
+
+def test_a_batch_that_is_sent_again_is_the_same_with_the_same_sequence() -> None:
+    (batch,) = pack([[(b"e:a", b"1"), (b"e:b", None)]])
+    closed = Closed(batch)
+    closed._set_producer_state(7, 1, 40)
+    first = closed._build()
+    assert closed._build() is first
+    assert first == batch.built(calc_crc32c, 7, 1, 40)
+    assert (closed.record_count(), closed.size(), closed.closed()) == (2, len(first), True)
+    assert closed.append(timestamp=0, key=b"k", value=b"v", headers=[]) is None

@@ -3,7 +3,8 @@
    An engine keeps a gigabyte of small objects and touches them at random. By pages of 4 KiB nearly each touch misses the
    processor's table of pages too, which costs more than the object itself. Python takes its memory in arenas of 1 MiB,
    which are too small for such a page; here they are cut from regions of 64 MiB that the kernel is asked to map so. Freed
-   arenas are kept for the next one, or given back on request. Where the kernel has no such pages, or may not use them, all is as it was.
+   arenas are kept for the next one, or given back on request. Where the kernel has no such pages, or may not use them, all
+   is as it was.
 
    Called with the GIL held, as https://docs.python.org/3/c-api/memory.html says of arena allocators. */
 

@@ -7,6 +7,9 @@ from typing import Literal
 
 Scalar = float | str | bool
 CompareOp = Literal[">=", ">", "<=", "<", "==", "!="]
+
+MIRROR: dict[CompareOp, CompareOp] = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "==": "==", "!=": "!="}
+"""The comparison that says the same of both sides the other way round."""
 ArithOp = Literal["+", "-", "*", "/"]
 
 

@@ -13,6 +13,7 @@ from math import ceil, floor, inf
 
 from schemas.definition import words
 from schemas.definition.expression import (
+    MIRROR,
     Age,
     And,
     Arith,
@@ -45,7 +46,6 @@ CERTAIN = ("count", "sum", "distinct", "active_days", "active_weeks", "members",
 """Kinds of measure that always have a value."""
 
 _OPPOSITE: dict[CompareOp, CompareOp] = {">=": "<", ">": "<=", "<=": ">", "<": ">=", "==": "!=", "!=": "=="}
-_MIRROR: dict[CompareOp, CompareOp] = {">=": "<=", ">": "<", "<=": ">=", "<": ">", "==": "==", "!=": "!="}
 
 Clause = tuple[Guard, ...]
 
@@ -265,7 +265,7 @@ class _Clause:
             probe.take(op, right.value)
             return not probe.empty()
         if isinstance(left, Const):
-            left, right, op = right, left, _MIRROR[op]
+            left, right, op = right, left, MIRROR[op]
         if not all(self._truth(("measure", name), True) for name in self._flags_aged(left, right)):
             return False
         left, right = _shifted(left, right)

@@ -13,7 +13,7 @@ from typing import Final
 _HEAD: Final = Struct(">qiibI")  # base offset, length from here on, leader's epoch, format, checksum of what follows
 _REST: Final = Struct(">hiqqqhii")  # attributes, last offset, first and latest time, producer, epoch, sequence, count
 _BEFORE_LENGTH: Final = 12
-FORMAT: Final = 2
+_FORMAT: Final = 2
 
 _CACHED: Final = 16_384
 _NULL: Final = b"\x01"
@@ -123,4 +123,4 @@ class RecordBatch:
         """The record batch. `checksum`: CRC-32C; the rest says who sends it, for a producer that may send it twice."""
         rest = _REST.pack(0, self.count - 1, self._first, self._latest, producer, epoch, sequence, self.count)
         checked = rest + b"".join(self._parts)
-        return _HEAD.pack(0, _HEAD.size + len(checked) - _BEFORE_LENGTH, -1, FORMAT, checksum(checked)) + checked
+        return _HEAD.pack(0, _HEAD.size + len(checked) - _BEFORE_LENGTH, -1, _FORMAT, checksum(checked)) + checked

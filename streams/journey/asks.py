@@ -6,8 +6,9 @@ no functions made at run time, because a compiled method calls another one at a 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from streams.delivery.contracts import NEVER
 from streams.journey.gauge import Gauge, Value
@@ -185,5 +186,10 @@ def as_number(value: Any) -> Value:
     return None
 
 
-def quotient(a: Any, b: Any) -> Any:
+def _quotient(a: Any, b: Any) -> Any:
     return a / b if b else None
+
+
+ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": _quotient,
+}  # fmt: skip

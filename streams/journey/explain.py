@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from schemas.definition import words
 from schemas.definition.expression import (
+    MIRROR,
     And,
     Arith,
     Compare,
+    CompareOp,
     Const,
     CountSignals,
     Fold,
@@ -163,10 +165,10 @@ class Explained:
     def _number(self, tree: Number) -> Told:
         return self._guards.number(tree, self._machine).of
 
-    def _compared(self, atom: Guard, op: str, left: Number, right: Number) -> Any:
+    def _compared(self, atom: Guard, op: CompareOp, left: Number, right: Number) -> Any:
         if _constant(left) and not _constant(right):
             left, right = right, left
-            op = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}.get(op, op)
+            op = MIRROR[op]
         show = _shown(self._guards, left, right)
         value, threshold, holds = self._number(left), self._number(right), self._guards.truth(atom, self._machine)
         name = words.number(left)

@@ -9,12 +9,11 @@ the true instant, and a wake-up that comes too early finds nothing and asks agai
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import ceil, floor
-from typing import Any, Final
 
 from schemas.definition.expression import (
+    MIRROR,
     Age,
     And,
     Arith,
@@ -153,7 +152,7 @@ class Guards:
             case Fold(fn, items):
                 return asks.LeastOrMost(fn == "max", [self.number(item, machine) for item in items])
             case Arith(op, left, right):
-                return asks.Arithmetic(_ARITH[op], self.number(left, machine), self.number(right, machine))
+                return asks.Arithmetic(asks.ARITHMETIC[op], self.number(left, machine), self.number(right, machine))
         raise TypeError(f"not a number: {tree!r}")
 
     def _measure(self, name: str) -> Ask:
@@ -178,14 +177,14 @@ class Guards:
                 moving = _last([self._earliest(item, machine) for item in items if item not in still])
                 if not still or moving is never:
                     return moving
-                return instants.Where(_all([self._truth(item, machine) for item in still]), moving)
+                return instants.Where(_all([self._truth(item, machine) for item in still]), moving, never)
             case Or(items):
                 return _first([self._earliest(item, machine) for item in items])
         since = self._since(guard, machine)
         if since is not None:
             return since
         later = self._later(guard, machine)
-        return instants.OnceTrue(self._truth(guard, machine), later)
+        return instants.Where(self._truth(guard, machine), at_once, later)
 
     def _since(self, guard: Guard, machine: int) -> When | None:
         """When so much time has passed since an instant: what most guards wait for, said without asking whether it has."""
@@ -211,12 +210,12 @@ class Guards:
                 if all(part is never for part in parts):
                     return never
                 parts = [
-                    instants.WhileTrue(self._truth(item, machine), never) if part is never else part
+                    instants.Where(self._truth(item, machine), never, at_once) if part is never else part
                     for item, part in zip(items, parts, strict=True)
                 ]
                 return _first(parts) if isinstance(guard, And) else _last(parts)
         later = self._later(positive(guard, negate=True), machine)
-        return never if later is never else instants.WhileTrue(self._truth(guard, machine), later)
+        return never if later is never else instants.Where(self._truth(guard, machine), later, at_once)
 
     def _still(self, guard: Guard) -> bool:
         """Whether time alone never makes this atom true: asked first, it spares the others."""
@@ -232,9 +231,10 @@ class Guards:
         return never
 
     def _later_compare(self, op: CompareOp, left: Number, right: Number, machine: int) -> When:
-        if isinstance(left, Const) and op in _MIRROR:
-            left, right, op = right, left, _MIRROR[op]
-        if isinstance(left, MeasureRef) and isinstance(right, Const) and op in _MIRROR:
+        orders = op not in ("==", "!=")
+        if isinstance(left, Const) and orders:
+            left, right, op = right, left, MIRROR[op]
+        if isinstance(left, MeasureRef) and isinstance(right, Const) and orders:
             reach = self.terms.terms[left.name].reach
             if reach is not None:  # it only rises
                 return reach(_threshold(right), op == ">") if op in (">=", ">") else never
@@ -281,7 +281,7 @@ class Guards:
         caps = [(self.truth(c.when), c.at) for c in measure.caps]
         steps = [self.terms.terms[name].next for p in measure.parts for name in named(p.value)]
         steps += [
-            instants.CapFlips(holds, self.earliest(cap.when), self.ends(cap.when))
+            instants.After([instants.Where(holds, self.ends(cap.when), self.earliest(cap.when))])
             for cap, (holds, _) in zip(measure.caps, caps, strict=True)
         ]
         return Term(measure, Score(parts, caps), instants.First(steps), "any")
@@ -337,9 +337,3 @@ def _last(parts: list[When]) -> When:
     if any(part is never for part in parts):
         return never
     return at_once if not parts else parts[0] if len(parts) == 1 else instants.Last(parts)
-
-
-_MIRROR: dict[CompareOp, CompareOp] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
-_ARITH: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": asks.quotient,
-}  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from schemas.definition.expression import CompareOp
+from schemas.definition.expression import MIRROR, CompareOp
 from streams.delivery.contracts import NEVER
 from streams.journey.asks import Ask
 from streams.journey.calendar import Calendar
@@ -46,34 +46,14 @@ at_once: Final = Now()
 # --- what a condition makes of its parts -----------------------------------------------------------------------------
 
 
-class OnceTrue(When):
-    """Now where it is true already, else later."""
-
-    def __init__(self, truth: Truth, later: When) -> None:
-        self._truth, self._later = truth, later
-
-    def of(self, s: State, now: int, today: int) -> int:
-        return now if self._truth.of(s, now, today) else self._later.of(s, now, today)
-
-
-class WhileTrue(When):
-    """Later where it is true, else now: when a truth ends."""
-
-    def __init__(self, truth: Truth, later: When) -> None:
-        self._truth, self._later = truth, later
-
-    def of(self, s: State, now: int, today: int) -> int:
-        return self._later.of(s, now, today) if self._truth.of(s, now, today) else now
-
-
 class Where(When):
-    """What moves, where all that stands still is true; it never will be otherwise."""
+    """One instant where something is true, and another where it is not."""
 
-    def __init__(self, still: Truth, moving: When) -> None:
-        self._still, self._moving = still, moving
+    def __init__(self, truth: Truth, then: When, other: When) -> None:
+        self._truth, self._then, self._other = truth, then, other
 
     def of(self, s: State, now: int, today: int) -> int:
-        return self._moving.of(s, now, today) if self._still.of(s, now, today) else NEVER
+        return (self._then if self._truth.of(s, now, today) else self._other).of(s, now, today)
 
 
 class First(When):
@@ -195,7 +175,7 @@ class Crossing(When):
 
     def __init__(self, op: CompareOp, slope: int, left: Ask, right: Ask) -> None:
         self._mirrored = slope < 0
-        self._op = _MIRROR.get(op, op) if slope < 0 else op
+        self._op = MIRROR[op] if slope < 0 else op
         self._slope = abs(slope)
         self._left, self._right = left, right
 
@@ -210,9 +190,6 @@ class Crossing(When):
             return now + 1 if self._op == "!=" else NEVER
         wait = -int(gap // self._slope)  # rounded up: the first whole ms at which gap >= 0
         return now + wait + (1 if self._op == ">" and gap + wait * self._slope <= 0 else 0)
-
-
-_MIRROR: Final[dict[CompareOp, CompareOp]] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
 
 
 # --- measures --------------------------------------------------------------------------------------------------------
@@ -250,14 +227,3 @@ class Reaches(When):
     def of(self, s: State, now: int, today: int) -> int:
         day = self._churn.reaches(s.cells[self._cell], today, self._threshold, self._beyond)
         return NEVER if day is None else max(now, self._calendar.start(day))
-
-
-class CapFlips(When):
-    """When a condition may change in either direction."""
-
-    def __init__(self, holds: Truth, rises: When, falls: When) -> None:
-        self._holds, self._rises, self._falls = holds, rises, falls
-
-    def of(self, s: State, now: int, today: int) -> int:
-        found = self._falls.of(s, now, today) if self._holds.of(s, now, today) else self._rises.of(s, now, today)
-        return found if found > now else NEVER

@@ -23,8 +23,10 @@ from schemas.definition.expression import (
     StateIn,
     Truth,
 )  # fmt: skip
+from streams.journey.asks import ARITHMETIC, as_number
 from streams.journey.guards import Guards
 from streams.journey.state import State
+from streams.journey.truths import compares
 
 Key = Any
 """What has a value: a leaf of an expression, or ("machine", name), ("reached", machine, state), ("signal", name)."""
@@ -109,32 +111,19 @@ def true(tree: Guard, look: Supposed) -> bool:
     return (look(key) in wanted) != negated
 
 
-def compares(op: str, a: Any, b: Any) -> bool:
-    """A comparison that is true; unknown, and text against numbers, is not."""
-    if a is None or b is None or isinstance(a, str) != isinstance(b, str):
-        return op == "!=" and a is not None and b is not None
-    return bool({">=": a >= b, ">": a > b, "<=": a <= b, "<": a < b, "==": a == b, "!=": a != b}[op])
-
-
 def number(tree: Number, look: Supposed) -> Any:
     """A value; None where it is unknown."""
     match tree:
         case Const(value):
             return value
         case Arith(op, left, right):
-            a, b = (_plain(number(side, look)) for side in (left, right))
-            if a is None or b is None or (op == "/" and not b):
-                return None
-            return _plain({"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[op]())
+            a, b = (as_number(number(side, look)) for side in (left, right))
+            return None if a is None or b is None else as_number(ARITHMETIC[op](a, b))
         case Fold(fn, items):
-            found = [_plain(number(item, look)) for item in items]
+            found: list[Any] = [as_number(number(item, look)) for item in items]
             known = [value for value in found if value is not None]
             return (min(known) if fn == "min" else max(known)) if len(known) == len(found) else None
     return look(tree)
-
-
-def _plain(value: Any) -> float | None:
-    return value if isinstance(value, (int, float)) and abs(value) < 2**62 else None
 
 
 def is_number(value: Any) -> bool:

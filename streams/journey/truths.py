@@ -56,6 +56,11 @@ class Compares(Truth):
         return b is not None and _holds(self._op, a, b)
 
 
+def compares(op: CompareOp, a: Any, b: Any) -> bool:
+    """The same of two values."""
+    return a is not None and b is not None and _holds(_NUMBER[op], a, b)
+
+
 def _holds(op: int, a: Any, b: Any) -> bool:
     if op == _EQUAL:
         return bool(a == b)

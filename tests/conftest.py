@@ -30,6 +30,7 @@ pytest_plugins = ["tests.fixtures.services"]
 PROCESSES = (
     "tests/chaos/",
     "tests/deploy/",
+    "tests/deploy_demo/test_feed.py",
     "tests/docs/",
     "tests/integration/",
     "tests/sinks/clickhouse/test_outage.py",

@@ -171,6 +171,13 @@ def outbox_of(value: bytes, header: Header) -> list[tuple[int, Output]]:
     return decode_outbox(value[start : start + length])
 
 
+def without_outbox(value: bytes, header: Header) -> bytes:
+    """The same record, of an entity whose outputs are known to be out."""
+    if not header.flags & HAS_OUTBOX:
+        return value
+    return bytes((value[0], value[1] & ~HAS_OUTBOX)) + value[2 : header.body] + payload_of(value, header)
+
+
 def encode_outbox(outputs: Sequence[tuple[int, Output]]) -> bytes:
     found = b""
     for index, output in outputs:

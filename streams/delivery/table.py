@@ -109,7 +109,10 @@ class Table(Generic[E]):
             self.beside[key].pop(name, None)
 
     def restored(self) -> Iterator[tuple[bytes, rec.Header, bytes]]:
-        """(key, header, value) of every entity, once all is read; those that had ended lose what was beside them."""
+        """(key, header, value) of every entity, once all is read; those that had ended lose what was beside them.
+
+        What they had to say is not kept any longer, but where the record is to be written again as it was.
+        """
         for key, value in self.entities.items():
             assert isinstance(value, bytes)
             header = rec.header_of(value)
@@ -117,6 +120,8 @@ class Table(Generic[E]):
                 for name in self.beside.pop(key, ()):
                     self._stale.add(rec.beside_key(key, name))
             yield key, header, value
+            if header.flags & rec.HAS_OUTBOX and rec.entity_key(key) not in self._stale:
+                self.entities[key] = rec.without_outbox(value, header)
 
     def versions(self) -> set[int]:
         """Numbers of the definitions that living entities are kept under."""

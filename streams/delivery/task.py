@@ -161,8 +161,9 @@ class Task(Generic[E]):
             self._take_over(key, header)
             if self._table.formers:
                 self._timers.arm(key, self._table.deadline(key))
-            batch = max(batch, header.batch)
-            if header.flags & rec.HAS_OUTBOX:
+            if header.batch > batch:  # what was before it was acknowledged, or it would not be there
+                batch, outboxes = header.batch, []
+            if header.flags & rec.HAS_OUTBOX and header.batch == batch:
                 outboxes.append((value, header))
         self._batch = self._acked = batch
         changelog = self._table.repairs(self.generation) + self._succession.record(self.generation)
@@ -171,8 +172,8 @@ class Task(Generic[E]):
         return Work(batch, changelog, self._open(outboxes), None)
 
     def _open(self, outboxes: list[tuple[bytes, rec.Header]]) -> list[Output]:
-        """Outputs of the last batch in the changelog. Those before it were acknowledged, or it would not be there."""
-        last = (rec.outbox_of(value, header) for value, header in outboxes if header.batch == self._batch)
+        """Outputs of the last batch in the changelog."""
+        last = (rec.outbox_of(value, header) for value, header in outboxes)
         outputs = [output for _, output in sorted(chain.from_iterable(last), key=itemgetter(0))]
         self.counts["resent", self._logic.name] += len(outputs)
         return outputs

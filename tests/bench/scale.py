@@ -51,6 +51,10 @@ RATE = 500
 BEFORE_S, AFTER_S = 20, 20
 
 
+Made = Callable[[str, int, int], tuple[bytes, bytes]]
+"""(who, number, event time in ms) -> a record's key and value."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
     parser.add_argument("--events", type=int, default=1_500_000, help="that build the state")
@@ -203,13 +207,19 @@ class Scale:
             await consumer.stop()
 
     async def _latency(self) -> None:
-        """Half of the throughput, everybody's events, from when each was due."""
-        rate, at = int(self._rate / 2), BEGIN + DROP_OFF + 10 * MINUTE
+        """Half of the throughput, everybody's events, from when each was due.
+
+        The throughput is that of the same events: they wake people who have slept for two months, which costs more than
+        what built the state, and the sink and ClickHouse have their share of the machine.
+        """
         calls = mixed(self._given.users, self._given.accounts)
+        made = lambda who, n, now: next(calls)(who, n, now)  # noqa: E731
+        at = BEGIN + DROP_OFF + 10 * MINUTE
+        full = await self._at_full_speed(made, self._given.latency * 1_000, at)
+        rate, at, cpu = int(full / 2), at + 30 * MINUTE, usage(self._worker.pid)[0]
         async with self._following() as seen:
-            due = await self._steady(
-                "load", self._given.latency, rate, at, lambda who, n, now: next(calls)(who, n, now)
-            )
+            due = await self._steady("load", self._given.latency, rate, at, made)
+            busy = (usage(self._worker.pid)[0] - cpu) / self._given.latency
             await asyncio.sleep(5)
         kafka = [seen[event][0] - when for event, when in due.items() if event in seen]
         client = clickhouse_connect.get_client(**{**self._clickhouse, "database": self._plan.database})
@@ -218,17 +228,27 @@ class Scale:
             " FROM transitions WHERE startsWith(event, 'load-') GROUP BY event"
         ).result_rows
         stored = [when - due[event] for event, when in rows if event in due]
-        print(f"latency  at {rate:,} events/s for {self._given.latency} s, from when an event was due")
+        print(
+            f"latency  at {rate:,} events/s, half of {full:,.0f}, for {self._given.latency} s, from when an event was due;"
+            f" the worker took {100 * busy:.0f} % of a core"
+        )
         print(
             f"  to its transition on Kafka: {_spread(kafka)}\n  to its row in ClickHouse:   {_spread(stored)}",
             flush=True,
         )
 
+    async def _at_full_speed(self, made: Made, count: int, at: int) -> float:
+        """Events/s of so many that are all there at once, within half an hour of event time from `at` on."""
+        for n in range(count):
+            await self._send(*made("full", n, at + n * 30 * MINUTE // count))
+        await self._say_time(at + 30 * MINUTE - 1)
+        began, first = time.monotonic(), await self._lag()
+        await self._until(self._committed, "what was sent at once", 1_200)
+        return first / (time.monotonic() - began)
+
     # --- feeding and following ---------------------------------------------------------------------------------------
 
-    async def _steady(
-        self, who: str, seconds: int, rate: int, at: int, made: Callable[[str, int, int], tuple[bytes, bytes]]
-    ) -> dict[str, float]:
+    async def _steady(self, who: str, seconds: int, rate: int, at: int, made: Made) -> dict[str, float]:
         """{event: when it was due, wall clock ms}. Event time goes as fast as the clock, from `at` on."""
         due: dict[str, float] = {}
         began, promised = time.time() + 0.5, 0

@@ -49,6 +49,15 @@ def test_an_entity_comes_back_as_it_was(
     assert bool(header.flags & rec.ENDED) == ended
 
 
+@given(NUMBERED, st.binary(max_size=30), st.booleans())
+def test_a_record_whose_outputs_are_out_is_the_one_that_never_had_any(
+    outputs: list[tuple[int, Output]], payload: bytes, ended: bool
+) -> None:
+    value = rec.encode_entity(3, 7, 100, [5, 8], payload, rec.encode_outbox(outputs), ended=ended, version=2)
+    without = rec.without_outbox(value, rec.header_of(value))
+    assert without == rec.encode_entity(3, 7, 100, [5, 8], payload, ended=ended, version=2)
+
+
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_a_key_beside_an_entity_splits_into_what_it_was_made_of(key: bytes, name: bytes) -> None:
     assert rec.split_beside_key(rec.beside_key(key, name)) == (key, name)

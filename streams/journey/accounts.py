@@ -20,6 +20,7 @@ from streams.journey.identity import MARKS, Message, member_message
 from streams.journey.logic import Journeys
 from streams.journey.members import Settled
 from streams.journey.migration_plan import told_names
+from streams.journey.pack import pack
 from streams.journey.redirect import Into
 from streams.journey.rollup import GONE, Member, Names
 from streams.journey.timeline import Entity, Input, Retract, Tally, hasty, in_time, now_at
@@ -104,9 +105,7 @@ class AccountsLogic(Journeys):
         if entity.freeing:
             self._free(entity, horizon, settled, tally)
         tally.changes.extend(_released(entity, user) for user in strays)
-        written = [
-            (b"m:" + user.encode(), None if m.life < 0 else orjson.dumps(m.row())) for user, m in tally.members.items()
-        ]
+        written = [(b"m:" + user.encode(), None if m.life < 0 else pack(m.row())) for user, m in tally.members.items()]
         outputs = self.outputs(entity, tally, now) if _says(tally) or self._due_to_say(entity) else []
         return Advanced(outputs, written, self.timeline.ended(entity, sure), self.kept(entity))
 

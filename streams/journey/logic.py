@@ -20,6 +20,7 @@ from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message, message
 from streams.journey.migrate import Migration, Side
 from streams.journey.migration_plan import plan, refusal
+from streams.journey.pack import pack
 from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
 from streams.journey.timeline import UNHEARD, Entity, Input, Retract, Tally, Timeline, stamped
@@ -64,7 +65,7 @@ class Journeys:
 
     def kept(self, entity: Entity) -> bytes | None:
         """What must outlive an entity: up to when it was erased, so that nothing from before brings it back."""
-        return None if entity.erased < 0 else orjson.dumps([entity.erased, entity.erasure])
+        return None if entity.erased < 0 else pack([entity.erased, entity.erasure])
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -138,7 +139,7 @@ class Journeys:
         taken.before.changes[:] = changes
         standing = self._standing(taken.entity, taken.before)
         written: list[tuple[bytes, bytes | None]] = [
-            (b"m:" + user.encode(), orjson.dumps(member.row())) for user, member in taken.members.items()
+            (b"m:" + user.encode(), pack(member.row())) for user, member in taken.members.items()
         ]
         return TakenOver(taken.entity, outputs + ([standing] if standing else []), written)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from streams.journey.pack import pack
 from streams.journey.rollup import Rollup
 
 VERSION: Final = 2
@@ -80,13 +81,13 @@ class State:
         self.touch = -1
 
     def dump(self) -> bytes:
-        return orjson.dumps(
+        return pack(
             [
                 VERSION, self.begun, self.now, self.touched, self.last, self.last_id, self.cells, self.evidence, self.states, self.since,
                 self.reached, self.holds, self.signals, self.alerts, self.attrs, self.accounts, self.home, self.told,
                 self.level, self.admin, self.rollups, self.ended, self.into, self.names,
             ],
-            option=orjson.OPT_NON_STR_KEYS,
+            orjson.OPT_NON_STR_KEYS,
         )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from streams.journey.erasure import AT_ONCE, Erase, Released
 from streams.journey.fold import Fold
 from streams.journey.identity import Link, Merge, Message
 from streams.journey.members import Members, Overlay
+from streams.journey.pack import pack
 from streams.journey.redirect import Into, Redirects
 from streams.journey.rollup import Member
 from streams.journey.selections import Hit
@@ -561,9 +562,9 @@ def _joined(items: list[Input]) -> bytes:
 
 def _packed(item: Input) -> bytes:
     if not isinstance(item, (Hit, Fact)):
-        return orjson.dumps(_row(item))
+        return pack(_row(item))
     if item.packed is None:
-        item.packed = orjson.dumps(item.row())
+        item.packed = pack(item.row())
     return item.packed
 
 

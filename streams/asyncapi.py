@@ -13,7 +13,7 @@ import orjson
 
 from schemas.records import schemas
 from schemas.snapshot import WRITTEN
-from streams.attributes import ABOUT, of_transition, source
+from streams.delivery.attributes import ABOUT, of_transition, source
 from streams.settings import Settings
 from streams.topics import plan
 

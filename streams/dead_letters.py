@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.deadletter import DeadLetter
-from streams.batch.append import MOST_BYTES
 from streams.connection import client_options
 from streams.delivery.dead import TOPIC
+from streams.delivery.outgoing import MOST_BYTES
 from streams.settings import Settings, duration_ms
 from streams.topics import EVENTS, MEMBERS, PUBLISHED
 

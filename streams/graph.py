@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streams.batch.partition import Partitioner
 from streams.batch.topic_ids import Topic
 from streams.delivery.contracts import Logic, Outcome, Record
 from streams.delivery.decode_task import DecodeTask
+from streams.delivery.partition import Partitioner
 from streams.delivery.task import Task, TaskSettings
 from streams.settings import DeadLetterLimits
 

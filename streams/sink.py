@@ -21,11 +21,11 @@ from streams.batch.app import BatchApp
 from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
 from streams.batch.fetch import Batch
-from streams.batch.partition import Partitioner
 from streams.delivery.contracts import Dead, Output, Record
 from streams.delivery.dead import TOPIC as DEAD_LETTERS
 from streams.delivery.dead import dead_letter
 from streams.delivery.ledger import Ledger, Take
+from streams.delivery.partition import Partitioner
 from streams.graph import identity
 from streams.health import Standing
 from streams.sink_assignment import LARGEST, Assignment, Read, Tools

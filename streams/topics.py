@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from streams.batch.append import MOST_BYTES
 from streams.batch.topic_ids import Topic, describe_topics
 from streams.connection import client_options
+from streams.delivery.outgoing import MOST_BYTES
 from streams.settings import Settings, duration_ms
 
 EVENTS, MEMBERS = "events", "members"

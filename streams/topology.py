@@ -19,8 +19,8 @@ from typing import Any
 from schemas.definition.model import Definition
 from streams.batch.app import BatchApp, Untouched
 from streams.batch.fetch import Batch
-from streams.batch.partition import Partitioner
 from streams.delivery.clock import ClockSettings
+from streams.delivery.partition import Partitioner
 from streams.delivery.settings import TaskSettings
 from streams.engine import Engine
 from streams.graph import Graph, Stage

@@ -10,27 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError
 
-from streams.attributes import Attributes, attributes
 from streams.batch.owner import SendFailed
-from streams.batch.partition import Partitioner
+from streams.delivery.attributes import Attributes, attributes
 from streams.delivery.contracts import Output
-from streams.delivery.wire import NO_HEADERS, Encoded, RecordBatch, headers
-
-BATCH_BYTES = 512 * 1024
-"""A Kafka record batch is closed at this size: half of what a broker takes by default."""
-
-MOST_BYTES = 8 * 1024 * 1024
-"""A single group or record may be as large as this; our topics are planned with it (`topics.py`)."""
-
-OVERHEAD = 40
-"""Bytes of a record beside key, value and headers, at most; 61 more a batch."""
-
-Groups = Sequence[Sequence[tuple[bytes, bytes | None]]]
+from streams.delivery.outgoing import BATCH_BYTES, Groups, TooLarge, by_partition, fill, pack
+from streams.delivery.partition import Partitioner
+from streams.delivery.wire import RecordBatch
 
 
 class Sender(Protocol):
@@ -57,17 +47,17 @@ class Appender:
         self._sender = sender
         self._prefix = prefix
         self._partitioner = partitioner
-        self._outlets: dict[str, dict[int, Outlet]] = {}  # by logical topic and partition
+        self._outlets: dict[tuple[str, int], Outlet] = {}  # by logical topic and partition
 
     async def append(self, topic: str, partition: int, groups: Groups) -> list[tuple[int, int]]:
         """(base offset, number of records) of each record batch, in order, when all are durable."""
         sent: list[tuple[Any, int]] = []
         try:
-            for batch in pack(groups):
+            for batch in pack(groups, int(time.time() * 1000)):
                 self.bytes_appended += batch.size
                 sent.append((await self._sender.send_batch(batch, topic, partition), batch.count))
             taken = [(await future, count) for future, count in sent]
-        except KafkaError as error:
+        except (KafkaError, TooLarge) as error:
             raise SendFailed(f"changelog {topic}, partition {partition}: {error}") from error
         if taken:
             last, count = taken[-1]
@@ -85,20 +75,20 @@ class Appender:
 
     def begin(self, outputs: Sequence[Output], written: int | None = None) -> set[asyncio.Future[None]]:
         """Hand over; the futures land when all are durable."""
-        now = int(time.time() * 1000)
-        self.sent.update([output.topic for output in outputs])
-        return {self._outlet(output).add(output, now, written) for output in outputs}
+        now, landings = int(time.time() * 1000), set[asyncio.Future[None]]()
+        for topic, partitions in by_partition(outputs, self._prefix, self._partitioner).items():
+            for partition, waiting in partitions.items():
+                self.sent[topic] += len(waiting)
+                landings |= self._outlet(topic, partition).add(waiting, now, written)
+        return landings
 
-    def _outlet(self, output: Output) -> Outlet:
-        outlets, partition = self._outlets.get(output.topic), output.partition
-        if outlets is None:
-            outlets = self._outlets[output.topic] = {}
-        if partition is None:
-            partition = self._partitioner.of(self._prefix + output.topic, output.key)
-        outlet = outlets.get(partition)
+    def _outlet(self, logical: str, partition: int) -> Outlet:
+        outlet = self._outlets.get((logical, partition))
         if outlet is None:
-            topic = self._prefix + output.topic
-            outlet = outlets[partition] = Outlet(self._sender, topic, partition, attributes(output.topic, topic))
+            topic = self._prefix + logical
+            outlet = self._outlets[logical, partition] = Outlet(
+                self._sender, topic, partition, attributes(logical, topic)
+            )
         return outlet
 
 
@@ -111,27 +101,28 @@ class Outlet:
         self._task: asyncio.Task[None] | None = None
         self._failed: SendFailed | None = None
 
-    def add(self, output: Output, now: int, written: int | None = None) -> asyncio.Future[None]:
-        """The future of the batch that the record went into. `now`: the record's Kafka timestamp, ms."""
+    def add(self, outputs: Sequence[Output], now: int, written: int | None = None) -> set[asyncio.Future[None]]:
+        """The futures of the batches that the records went into. `now`: the records' Kafka timestamp, ms."""
         if self._failed is not None:
             raise self._failed
-        about = self._headers(output, written)
-        if self._waiting:
-            batch, landing = self._waiting[-1]
-            if batch.add(now, output.key, output.value, about):
-                return landing
-        batch = RecordBatch(BATCH_BYTES)
-        landing = asyncio.get_running_loop().create_future()
-        batch.add(now, output.key, output.value, about)
-        self._waiting.append((batch, landing))
+        landings, at = set[asyncio.Future[None]](), 0
+        batch, landing = self._waiting[-1] if self._waiting else self._open()
+        while True:
+            filled = fill(batch, outputs, at, self._attributes, now, written)
+            if filled > at:
+                landings.add(landing)
+            if filled == len(outputs):
+                return landings
+            at = filled
+            batch, landing = self._open()
+
+    def _open(self) -> tuple[RecordBatch, asyncio.Future[None]]:
+        """Another batch, to be sent when its turn has come."""
+        opened = RecordBatch(BATCH_BYTES), asyncio.get_running_loop().create_future()
+        self._waiting.append(opened)
         if self._task is None:
             self._task = asyncio.create_task(self._send_all())
-        return landing
-
-    def _headers(self, output: Output, written: int | None) -> Encoded:
-        if self._attributes is None:
-            return headers(output.headers) if output.headers else NO_HEADERS
-        return self._attributes.encoded(output.key, output.value, written, output.headers)
+        return opened
 
     async def _send_all(self) -> None:
         while self._waiting:
@@ -149,31 +140,3 @@ class Outlet:
         for future in [landing, *(future for _, future in self._waiting)]:
             future.set_exception(error)
             future.exception()  # whoever waits is told; that nobody does any more is no news
-
-
-def pack(groups: Groups) -> Iterable[RecordBatch]:
-    """Record batches that hold the groups in order, none of them straddling two."""
-    now = int(time.time() * 1000)
-    batch, used = RecordBatch(BATCH_BYTES), 0
-    for group in groups:
-        need = sum(len(key) + (len(value) if value is not None else 0) for key, value in group) + OVERHEAD * len(group)
-        if used and used + need > BATCH_BYTES:
-            yield batch
-            batch, used = RecordBatch(BATCH_BYTES), 0
-        if not used and need > BATCH_BYTES - OVERHEAD * 2:
-            batch = _large(group, need)
-        used += need
-        for key, value in group:
-            if not batch.add(now, key, value):
-                raise SendFailed(f"a group of {len(group)} records did not fit the record batch made for it")
-    if used:
-        yield batch
-
-
-def _large(group: Sequence[tuple[bytes, bytes | None]], need: int) -> RecordBatch:
-    if need > MOST_BYTES:
-        raise SendFailed(
-            f"the state of {group[0][0][:80]!r} takes {need:,} bytes with all that must be written beside it at once; "
-            f"the most is {MOST_BYTES:,}: lower the caps of its measures, or exclude the event that made it"
-        )
-    return RecordBatch(need + OVERHEAD * 2)

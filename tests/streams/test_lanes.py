@@ -11,10 +11,10 @@ import pytest
 from streams.batch.append import Appender
 from streams.batch.fetch import Batch
 from streams.batch.owner import SendFailed
-from streams.batch.partition import Partitioner
 from streams.delivery.clock import ClockSettings
 from streams.delivery.contracts import NOTHING_YET, Record
 from streams.delivery.decode_task import DecodeTask
+from streams.delivery.partition import Partitioner
 from streams.delivery.task import Fenced, Task, TaskSettings
 from streams.lanes import SLICE_RECORDS, Lane, Reading, Way
 from streams.skew import Skew

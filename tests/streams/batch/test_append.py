@@ -9,14 +9,13 @@ import pytest
 from aiokafka.errors import KafkaError
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
-from hypothesis import given
-from hypothesis import strategies as st
 
-from streams.batch.append import BATCH_BYTES, MOST_BYTES, Appender, pack
+from streams.batch.append import Appender
 from streams.batch.owner import SendFailed
-from streams.batch.partition import Partitioner
 from streams.batch.producer import Closed
 from streams.delivery.contracts import Output
+from streams.delivery.outgoing import BATCH_BYTES, MOST_BYTES, pack
+from streams.delivery.partition import Partitioner
 from streams.delivery.wire import RecordBatch
 
 
@@ -54,41 +53,29 @@ def records_of(batch: RecordBatch) -> list[tuple[bytes | None, bytes | None]]:
     return found
 
 
-values = st.one_of(st.none(), st.integers(0, BATCH_BYTES // 3).map(bytes))
-groups = st.lists(st.lists(st.tuples(st.binary(max_size=20), values), min_size=1, max_size=5), max_size=12)
-
-
-@given(groups)
-def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: Any) -> None:
-    batches = [records_of(batch) for batch in pack(given)]
-    assert [record for batch in batches for record in batch] == [record for group in given for record in group]
-    ends, at = set(), 0
-    for batch in batches:
-        at += len(batch)
-        ends.add(at)
-    at = 0
-    for group in given:
-        inside = {at + n for n in range(1, len(group))}
-        assert not inside & ends
-        at += len(group)
-
-
-def test_a_group_larger_than_a_batch_gets_one_of_its_own() -> None:
-    group = [(b"e:big", bytes(2 * BATCH_BYTES)), (b"b:beside", b"x")]
-    assert next(records_of(batch) for batch in pack([group, [(b"e:a", b"1")]])) == group
-
-
-def test_a_state_beyond_all_bounds_says_whose_it_is() -> None:
-    with pytest.raises(SendFailed, match=r"e:whale.*lower the caps"):
-        list(pack([[(b"e:whale", bytes(MOST_BYTES + 1))]]))
-
-
 def test_append_tells_base_offsets_and_remembers_the_end() -> None:
     async def scenario() -> None:
         appender = Appender(FakeSender(), Partitioner())
         assert await appender.append("log", 1, [[(b"a", b"1")], [(b"b", b"2"), (b"c", None)]]) == [(0, 3)]
         assert await appender.append("log", 1, [[(b"d", b"4")]]) == [(3, 1)]
         assert appender.ends == {("log", 1): 4}
+
+    asyncio.run(scenario())
+
+
+def test_a_state_beyond_all_bounds_ends_the_append_and_says_whose_it_is() -> None:
+    whale = [[(b"e:whale", bytes(MOST_BYTES + 1))]]
+    with pytest.raises(SendFailed, match=r"changelog log, partition 1: .*e:whale.*lower the caps"):
+        asyncio.run(Appender(FakeSender(), Partitioner()).append("log", 1, whale))
+
+
+def test_more_outputs_than_fit_a_batch_go_out_in_as_many_as_it_takes_in_order() -> None:
+    async def scenario() -> None:
+        sender = FakeSender()
+        values = [b"%d" % n + bytes(BATCH_BYTES // 3) for n in range(7)]
+        await Appender(sender, Partitioner({"out": 1})).publish([Output("out", b"k", value) for value in values])
+        assert [len(records) for _, _, records in sender.sent] == [2, 2, 2, 1]
+        assert [value for _, _, records in sender.sent for _, value in records] == values
 
     asyncio.run(scenario())
 
@@ -153,7 +140,7 @@ def test_an_append_says_when_it_was_by_the_brokers_clock() -> None:
 
 
 def test_a_batch_that_is_sent_again_is_the_same_with_the_same_sequence() -> None:
-    (batch,) = pack([[(b"e:a", b"1"), (b"e:b", None)]])
+    (batch,) = pack([[(b"e:a", b"1"), (b"e:b", None)]], 1_700_000_000_000)
     closed = Closed(batch)
     closed._set_producer_state(7, 1, 40)
     first = closed._build()

@@ -13,9 +13,9 @@ from faust.types import TP
 
 from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
-from streams.batch.partition import Partitioner
 from streams.batch.producer import Closed
 from streams.delivery import record as rec
+from streams.delivery.partition import Partitioner
 from streams.delivery.task import Task
 from streams.delivery.wire import RecordBatch
 from tests.simulation.toys import CountingUsers

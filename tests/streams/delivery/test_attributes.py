@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.time import parse_time
-from streams.attributes import ABOUT, Attributes, attributes
 from streams.batch.append import Appender
-from streams.batch.partition import Partitioner
+from streams.delivery.attributes import ABOUT, Attributes, attributes
 from streams.delivery.contracts import Output
+from streams.delivery.partition import Partitioner
 from streams.delivery.wire import headers
 from streams.replay import Replay
 from tests.schemas.test_records import a_snapshot, a_transition, an_alert

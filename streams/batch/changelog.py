@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.batch.fetch import as_change, as_record, wait_for_batches
+from streams.batch.fetch import take_changes, wait_for_batches
 from streams.delivery.contracts import Record
 
 CHUNK = 5_000
-"""Records handed over at a time: some ms of work, after which the loop has its turn."""
+"""Records handed over at a time, or a record batch more: some ms of work, after which the loop has its turn."""
 
 PARTITION_BYTES = 4 * 1024 * 1024
 QUIET_S = 1.0
@@ -63,7 +63,7 @@ class BulkReader:
         for tp in left:
             self._consumer.seek(tp, position[TP(tp.topic, tp.partition)])
         while left:
-            for batch in await wait_for_batches(self._consumer._fetcher, left, CHUNK, lambda: 0, QUIET_S, as_change):
+            for batch in await wait_for_batches(self._consumer._fetcher, left, CHUNK, lambda: 0, QUIET_S, take_changes):
                 tp = TP(batch.topic, batch.partition)
                 restore(tp, batch.records)
                 until[tp] = max(until[tp], batch.end)
@@ -79,7 +79,7 @@ class BulkReader:
             return None
         self._consumer.assign([_tp(tp)])
         self._consumer.seek(_tp(tp), end - 1)
-        found = await wait_for_batches(self._consumer._fetcher, {_tp(tp)}, 1, lambda: 0, QUIET_S, as_record)
+        found = await wait_for_batches(self._consumer._fetcher, {_tp(tp)}, 1, lambda: 0, QUIET_S)
         records = found[0].records if found else []
         return records[0] if records and records[0].offset < end else None
 

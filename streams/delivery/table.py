@@ -83,7 +83,8 @@ class Table(Generic[E]):
                 self._stale.add(key)
                 continue
             self.generation = self._writer
-            self._stale.discard(key)
+            if self._stale:
+                self._stale.discard(key)
             self._keep(key, value)
 
     def _keep(self, key: bytes, value: bytes | None) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft7Validator
-from tests.streams.delivery.test_attributes import published
 from typer.testing import CliRunner
 
 from schemas.compatibility import released
@@ -18,6 +17,7 @@ from streams.delivery.attributes import ABOUT, Attributes
 from streams.settings import Settings
 from streams.topics import plan
 from tests.fixtures.npm import unpacked
+from tests.streams.delivery.test_attributes import published
 
 OFFICIAL = "schemas/3.0.0-without-$id.json"
 

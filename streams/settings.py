@@ -218,7 +218,7 @@ class Settings:
     instance      of a static group member (Kafka's group.instance.id): a restart under it moves no partitions
     session       the group takes partitions away after this much silence
     batch         most records of one partition taken at a time
-    warm          users or accounts of one partition kept ready, 5 to 15 KB each; the others stay the bytes of their
+    warm          users or accounts of one partition kept ready, 4 to 15 KB each; the others stay the bytes of their
                   record, 1 to 2 KB each, and cost half as much again when something happens to them
     metrics_port  of the engine; 0 is none; the sink's is one higher
     log           console or json, level as in `logging`

@@ -37,7 +37,7 @@ class TaskSettings:
     hurry_every        ... and in an exact catch-up, where sources may stand still until they hear from us
     stride             ... but at once when time has moved by this much, as it does in catch-up: others wait for it
     refresh_every      an idle owner writes its record this often, to notice a zombie well within compaction's lag
-    warm               entities kept decoded, about 5 kB each; the others are bytes until they are touched
+    warm               entities kept decoded, about 4 kB each; the others are bytes until they are touched
     save_watermark     a quiet partition's clock is saved when it has moved by this much: what a crash sets it back
     """
 

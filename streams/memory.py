@@ -17,6 +17,10 @@ GENERATION_0: Final = 200_000
 fifth of all CPU, looking through a million entities that nothing of theirs ever made into a cycle. A sink keeps nothing for
 long, and clickhouse-connect does make cycles."""
 
+OLDER: Final = 1_000_000
+"""... and looks at what has outlived one of these as good as never. Each such look stops a worker for half a second per
+million objects, and finds nothing: what makes cycles here (tasks, errors with their tracebacks) is gone by the next look."""
+
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 """Numbers of glibc's `mallopt`, from its malloc.h."""
@@ -38,7 +42,7 @@ def for_entities() -> None:
     By itself glibc gives each of them back to the kernel, which has to clear the pages again for the next one; and what is
     kept is touched at random, which by pages of 4 KiB costs a look at the table of pages each time.
     """
-    gc.set_threshold(GENERATION_0, 50, 1_000)
+    gc.set_threshold(GENERATION_0, OLDER, OLDER)
     keep_buffers()
     large_pages()
 

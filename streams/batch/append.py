@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from streams.batch.owner import SendFailed
 from streams.delivery.attributes import Attributes, attributes
 from streams.delivery.contracts import Output
-from streams.delivery.outgoing import BATCH_BYTES, Groups, TooLarge, by_partition, fill, pack
+from streams.delivery.outgoing import BATCH_BYTES, Groups, TooLarge, by_partition, fill, record_batches
 from streams.delivery.partition import Partitioner
 from streams.delivery.wire import RecordBatch
 
@@ -53,7 +53,7 @@ class Appender:
         """(base offset, number of records) of each record batch, in order, when all are durable."""
         sent: list[tuple[Any, int]] = []
         try:
-            for batch in pack(groups, int(time.time() * 1000)):
+            for batch in record_batches(groups, int(time.time() * 1000)):
                 self.bytes_appended += batch.size
                 sent.append((await self._sender.send_batch(batch, topic, partition), batch.count))
             taken = [(await future, count) for future, count in sent]

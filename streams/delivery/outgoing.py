@@ -71,7 +71,7 @@ def _headers(output: Output, attributes: Attributes | None, written: int | None)
     return attributes.encoded(output.key, output.value, written, output.headers)
 
 
-def pack(groups: Groups, now: int) -> list[RecordBatch]:
+def record_batches(groups: Groups, now: int) -> list[RecordBatch]:
     """Record batches that hold the groups in order, none of them straddling two. Raises TooLarge."""
     batch, used = RecordBatch(BATCH_BYTES), 0
     found: list[RecordBatch] = []

@@ -14,7 +14,7 @@ from streams.batch.append import Appender
 from streams.batch.owner import SendFailed
 from streams.batch.producer import Closed
 from streams.delivery.contracts import Output
-from streams.delivery.outgoing import BATCH_BYTES, MOST_BYTES, pack
+from streams.delivery.outgoing import BATCH_BYTES, MOST_BYTES, record_batches
 from streams.delivery.partition import Partitioner
 from streams.delivery.wire import RecordBatch
 
@@ -140,7 +140,7 @@ def test_an_append_says_when_it_was_by_the_brokers_clock() -> None:
 
 
 def test_a_batch_that_is_sent_again_is_the_same_with_the_same_sequence() -> None:
-    (batch,) = pack([[(b"e:a", b"1"), (b"e:b", None)]], 1_700_000_000_000)
+    (batch,) = record_batches([[(b"e:a", b"1"), (b"e:b", None)]], 1_700_000_000_000)
     closed = Closed(batch)
     closed._set_producer_state(7, 1, 40)
     first = closed._build()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.delivery.contracts import Output
-from streams.delivery.outgoing import BATCH_BYTES, MOST_BYTES, TooLarge, by_partition, fill, pack
+from streams.delivery.outgoing import BATCH_BYTES, MOST_BYTES, TooLarge, by_partition, fill, record_batches
 from streams.delivery.partition import Partitioner
 from streams.delivery.wire import RecordBatch
 from tests.streams.batch.test_append import records_of
@@ -22,7 +22,7 @@ groups = st.lists(st.lists(st.tuples(st.binary(max_size=20), values), min_size=1
 
 @given(groups)
 def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: Any) -> None:
-    batches = [records_of(batch) for batch in pack(given, NOW)]
+    batches = [records_of(batch) for batch in record_batches(given, NOW)]
     assert [record for batch in batches for record in batch] == [record for group in given for record in group]
     ends, at = set(), 0
     for batch in batches:
@@ -37,12 +37,12 @@ def test_no_group_straddles_two_record_batches_and_all_is_there_in_order(given: 
 
 def test_a_group_larger_than_a_batch_gets_one_of_its_own() -> None:
     group = [(b"e:big", bytes(2 * BATCH_BYTES)), (b"b:beside", b"x")]
-    assert next(records_of(batch) for batch in pack([group, [(b"e:a", b"1")]], NOW)) == group
+    assert next(records_of(batch) for batch in record_batches([group, [(b"e:a", b"1")]], NOW)) == group
 
 
 def test_a_state_beyond_all_bounds_says_whose_it_is() -> None:
     with pytest.raises(TooLarge, match=r"e:whale.*lower the caps"):
-        pack([[(b"e:whale", bytes(MOST_BYTES + 1))]], NOW)
+        record_batches([[(b"e:whale", bytes(MOST_BYTES + 1))]], NOW)
 
 
 outputs = st.lists(

@@ -62,7 +62,7 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
 class Engine:
     """All tasks of one worker. `limit`: most records of a fetched batch of one partition."""
 
-    def __init__(self, app: BatchApp, graph: Graph, limit: int = 4_000) -> None:
+    def __init__(self, app: BatchApp, graph: Graph, limit: int = 16_000) -> None:
         self.limit = limit
         self.graph = graph
         self.batched = frozenset(graph.inputs)

@@ -237,7 +237,7 @@ class Settings:
     retention: str = "30d"
     instance: str | None = None
     session: str = "10s"
-    batch: int = 4_000
+    batch: int = 16_000
     warm: int = 100_000
     metrics_port: int = 0
     log: Literal["console", "json"] = "console"

@@ -85,7 +85,7 @@ def _clock(settings: Settings, definition: Definition) -> ClockSettings:
     return ClockSettings(wall=wall and settings.clock.until is None, live_within=definition.clock.live_within)
 
 
-def declare(app: BatchApp, graph: Graph, limit: int = 4_000, hide: Hide = lambda batch: batch) -> Engine:
+def declare(app: BatchApp, graph: Graph, limit: int = 16_000, hide: Hide = lambda batch: batch) -> Engine:
     """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`: see Engine; `hide`:
     what may be seen of a batch."""
     engine = Engine(app, graph, limit)

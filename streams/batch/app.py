@@ -10,6 +10,7 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 
 from streams.batch.consumer import BatchConsumer
+from streams.batch.fetch import BATCH_BYTES
 from streams.batch.owner import Owner
 from streams.batch.producer import BatchProducer
 from streams.batch.recovery import BatchTableManager
@@ -93,6 +94,7 @@ REQUIRED = {
     "topic_disable_leader": True,  # nothing here elects anybody
     "topic_allow_declare": True,  # the producer makes no topic (see BatchProducer), and Faust would warn at each
     "broker_commit_interval": 0.5,
+    "consumer_max_fetch_size": BATCH_BYTES,  # of one partition: what is handed over at a time comes in one answer
     "broker_check_crcs": True,
     "cython_optimizations": False,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from streams.delivery.clock import ClockSettings, SourceClock
 from streams.delivery.contracts import (
@@ -18,6 +18,7 @@ from streams.delivery.contracts import (
     Record,
     Redirect,
     Work,
+    last_of,
 )
 from streams.delivery.dead import dead_letter
 from streams.delivery.inbox import heaviest
@@ -75,14 +76,22 @@ class DecodeTask:
 
     def process(self, topic: str, records: Sequence[Record], now: int, caught_up: bool) -> Work:
         """Take records in offset order. `caught_up`: they end where the topic ends, for now."""
+        return last_of(self.steps(topic, records, now, caught_up, len(records) or 1))
+
+    def steps(
+        self, topic: str, records: Sequence[Record], now: int, caught_up: bool, step: int
+    ) -> Iterator[Work | None]:  # fmt: skip
+        """As a Task's."""
         self._batch += 1
         outputs: list[Output] = []
+        for begin in range(0, len(records), step):
+            for record in records[begin : begin + step]:
+                self._read(record, outputs)
+            yield None
         self.counts["read", topic] += len(records)
-        for record in records:
-            self._read(record, outputs)
         self._offset = records[-1].offset + 1 if records else self._offset
         outputs += self._due_heartbeats(now, caught_up)
-        return Work(self._batch, [], outputs, {topic: self._offset} if records else None)
+        yield Work(self._batch, [], outputs, {topic: self._offset} if records else None)
 
     def tick(self, now: int, caught_up: bool, empty: bool = False) -> Work | None:
         """Let time pass. `empty`: the partition is known to hold no record. None when there is nothing to say."""

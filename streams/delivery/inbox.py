@@ -37,14 +37,13 @@ class Inbox:
         self._hops = hops
         self._counts = counts
 
-    def take(self, source: Input, records: Sequence[Record], watermark: int) -> tuple[Touched, list[Output]]:
-        """Inputs per entity, and redirects and dead letters; moves the input's position, clock and high-water."""
+    def take(self, source: Input, records: Sequence[Record], watermark: int, touched: Touched) -> list[Output]:
+        """Puts inputs per entity into `touched`; redirects and dead letters. Moves the input's position and clock."""
         if records and records[0].offset < source.position:
             records = [r for r in records if r.offset >= source.position]
-        touched: Touched = {}
         outputs: list[Output] = []
         if not records:
-            return touched, outputs
+            return outputs
         self._counts["read", source.topic] += len(records)
         plain = 0
         read, origins, replay_end = self._read, source.origins, source.replay_end
@@ -75,7 +74,7 @@ class Inbox:
             source.clock.read(newest, *timed)
         source.position = records[-1].offset + 1
         source.empty = False
-        return touched, outputs
+        return outputs
 
     def _is_new(self, source: Input, record: Record) -> bool:
         """False for heartbeats and for records that were read before."""

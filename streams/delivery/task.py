@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Generic
 
@@ -32,9 +32,9 @@ import orjson
 
 from streams.delivery import record as rec
 from streams.delivery.checkpoint import Checkpoint
-from streams.delivery.contracts import NEVER, NOTHING_YET, E, Logic, Output, Record, Work
+from streams.delivery.contracts import NEVER, NOTHING_YET, E, Logic, Output, Record, Work, last_of
 from streams.delivery.hops import HEARD, Hops, levels
-from streams.delivery.inbox import Inbox
+from streams.delivery.inbox import Inbox, Touched
 from streams.delivery.inputs import Input, Inputs
 from streams.delivery.origins import Stamp
 from streams.delivery.settings import Fenced, InputTruncated, TaskSettings, UnknownDefinition
@@ -210,19 +210,39 @@ class Task(Generic[E]):
 
     def process(self, topic: str, records: Sequence[Record], now: int, caught_up: bool) -> Work:
         """Take records of one input topic, in offset order. `caught_up`: they end where the topic ends, for now."""
+        return last_of(self.steps(topic, records, now, caught_up, len(records) or 1))
+
+    def steps(
+        self, topic: str, records: Sequence[Record], now: int, caught_up: bool, step: int
+    ) -> Iterator[Work | None]:  # fmt: skip
+        """`process` in steps of so many records or entities: None after each, and after the last one the Work.
+
+        Between two of them anything else may go on, but nobody may move this task: no other `process`, `tick` or `drain`.
+        """
         self._begin(now)
         if self._announced == NEVER:  # "do not wait for me" was true until these records came
             self._announced = NOTHING_YET
         source = self._inputs[topic]
-        touched, sent_on = self._inbox.take(source, records, self._announced)
-        self._outputs += sent_on
+        touched: Touched = {}
+        for begin in range(0, len(records), step):
+            self._outputs += self._inbox.take(source, records[begin : begin + step], self._announced, touched)
+            yield None
         self._checkpoint.read(len(records))
         self._read_clock()
         last, index = source.position - 1, source.index
-        for key, inputs in touched.items():
+        for done, (key, inputs) in enumerate(touched.items(), 1):
             self._advance(key, inputs, now).applied[index] = last  # all up to there that concerns it
+            if done % step == 0:
+                yield None
         self._fire(now)
-        return self._finish(now, caught_up, max(self._settings.write_slice, len(records)))
+        changelog: list[list[Change]] = []
+        while self._write_published(changelog, step):
+            yield None
+        left = max(self._settings.write_slice, len(records))
+        while left > step and self._write_dirty(changelog, step):
+            left -= step
+            yield None
+        yield self._finish(now, caught_up, changelog, left)
 
     def tick(self, now: int, caught_up: Collection[str], empty: Collection[str] = ()) -> Work | None:
         """Let time pass: call it every 20 to 100 ms, and at once while `backlog`. None when there is nothing to do.
@@ -240,7 +260,7 @@ class Task(Generic[E]):
             return None
         self._begin(now)
         self._fire(now)
-        return self._finish(now, all_caught_up, self._settings.write_slice)
+        return self._finish(now, all_caught_up, [], self._settings.write_slice)
 
     def time_of(self, topic: str) -> int:
         """Event time (ms) as far as this input has been read, by its own records."""
@@ -259,7 +279,7 @@ class Task(Generic[E]):
             raise RuntimeError(f"drain() was called while batch {self._batch} is not acknowledged: finish it first")
         self._batch += 1
         self._checkpoint.begin(now, self._snapshot(), self.positions)
-        return self._finish(now, True, 2**62)
+        return self._finish(now, True, [], 2**62)
 
     def _anything_to_do(self, now: int, caught_up: bool) -> bool:
         if self._is_due():
@@ -276,9 +296,11 @@ class Task(Generic[E]):
         if self._checkpoint.due(now):
             self._checkpoint.begin(now, self._snapshot(), self.positions)
 
-    def _finish(self, now: int, caught_up: bool, writes: int) -> Work:
-        changelog = self._write_published()
-        commit = self._write_checkpoint(changelog, writes)
+    def _finish(self, now: int, caught_up: bool, changelog: list[list[Change]], writes: int) -> Work:
+        """The Work, with what is still to be written: all that has something to publish, and so many of the dirty ones."""
+        self._write_published(changelog, len(self._published))
+        self._write_dirty(changelog, writes)
+        commit = self._end_checkpoint(changelog)
         self._table.cool(self._settings.warm, self._checkpoint.waits)
         self._announce()
         outputs, self._outputs = self._outputs, []
@@ -336,25 +358,32 @@ class Task(Generic[E]):
             outbox.append((index, output))
             self._outputs.append(output)
 
-    def _write_published(self) -> list[list[Change]]:
-        changelog, self._spilled = self._spilled, []
-        for key, outbox in self._published.items():
-            cell = self._table.touched(key)
+    def _write_published(self, changelog: list[list[Change]], most: int) -> bool:
+        """Append so many of the entities that have something to publish; whether there are more."""
+        changelog += self._spilled
+        self._spilled = []
+        for key in list(islice(self._published, most)):
+            outbox, cell = self._published.pop(key), self._table.touched(key)
             if key in self._ends:
-                changelog += self._table.end(key, cell, self.generation, self._batch, outbox, self._ends[key])
+                kept = self._ends.pop(key)
+                changelog += self._table.end(key, cell, self.generation, self._batch, outbox, kept)
                 self._checkpoint.ended(key)
             else:
                 changelog.append(self._table.write(key, cell, self.generation, self._batch, outbox))
                 self._checkpoint.written(key)
-        self._published, self._ends = {}, {}
-        return changelog
+        return bool(self._published)
 
     # --- checkpoints -------------------------------------------------------------------------------------------------
 
-    def _write_checkpoint(self, changelog: list[list[Change]], writes: int) -> dict[str, int] | None:
-        """Append this slice of the checkpoint; after the last one, its snapshot. What may be committed then."""
-        for key in self._checkpoint.take(writes):
+    def _write_dirty(self, changelog: list[list[Change]], most: int) -> bool:
+        """Append so many of the checkpoint's entities; whether there were as many."""
+        keys = self._checkpoint.take(most)
+        for key in keys:
             changelog.append(self._table.write(key, self._table.touched(key), self.generation, self._batch, []))
+        return len(keys) == most
+
+    def _end_checkpoint(self, changelog: list[list[Change]]) -> dict[str, int] | None:
+        """After the last of its entities, a checkpoint's snapshot. What may be committed then."""
         finished = self._checkpoint.finish()
         if finished is None:
             return None

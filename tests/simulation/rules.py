@@ -92,8 +92,8 @@ class WatermarkOfThisBatch(Task[Any]):
 class SnapshotFirst(Task[Any]):
     """The partition's record, with the high-water, is written before the entities that it covers."""
 
-    def _write_checkpoint(self, changelog: list[list[Change]], writes: int) -> dict[str, int] | None:
-        commit = super()._write_checkpoint(changelog, writes)
+    def _end_checkpoint(self, changelog: list[list[Change]]) -> dict[str, int] | None:
+        commit = super()._end_checkpoint(changelog)
         changelog.sort(key=lambda group: group[0][0] != rec.PARTITION_KEY)
         return commit
 
@@ -101,9 +101,12 @@ class SnapshotFirst(Task[Any]):
 class SnapshotWithoutEntities(Task[Any]):
     """The snapshot, and the commit, do not wait for the entities without outputs."""
 
-    def _write_checkpoint(self, changelog: list[list[Change]], writes: int) -> dict[str, int] | None:
+    def _write_dirty(self, changelog: list[list[Change]], most: int) -> bool:
+        return False
+
+    def _end_checkpoint(self, changelog: list[list[Change]]) -> dict[str, int] | None:
         waiting, self._checkpoint._writing = self._checkpoint._writing, {}
-        commit = super()._write_checkpoint(changelog, writes)
+        commit = super()._end_checkpoint(changelog)
         self._checkpoint._dirty = waiting | self._checkpoint._dirty
         return commit
 
@@ -111,12 +114,13 @@ class SnapshotWithoutEntities(Task[Any]):
 class SnapshotAfterBatch(Task[Any]):
     """The snapshot covers the batch that it is written with, whose redirects and dead letters may still be lost."""
 
-    def _write_checkpoint(self, changelog: list[list[Change]], writes: int) -> dict[str, int] | None:
+    def _end_checkpoint(self, changelog: list[list[Change]]) -> dict[str, int] | None:
         if self._checkpoint.running:
             self._checkpoint._writing |= self._checkpoint._dirty
             self._checkpoint._dirty = {}
             self._checkpoint._snapshot, self._checkpoint._commit = self._snapshot(), self.positions
-        return super()._write_checkpoint(changelog, 2**62)
+        self._write_dirty(changelog, 2**62)
+        return super()._end_checkpoint(changelog)
 
 
 class BatchNumbersBeginAgain(Task[Any]):
@@ -140,10 +144,11 @@ class TimersForgotten(Task[Any]):
 class EndsWithoutMark(Task[Any]):
     """An entity that ends leaves nothing behind: records read again begin it anew."""
 
-    def _write_published(self) -> list[list[Change]]:
+    def _write_published(self, changelog: list[list[Change]], most: int) -> bool:
         ends = list(self._ends)
-        changelog = super()._write_published()
-        return changelog + [[(rec.entity_key(key), None)] for key in ends]
+        more = super()._write_published(changelog, most)
+        changelog += [[(rec.entity_key(key), None)] for key in ends if key not in self._ends]
+        return more
 
 
 class MarksBuriedEarly(Task[Any]):

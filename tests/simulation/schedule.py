@@ -249,6 +249,7 @@ class Schedule:
         while not lane.ready:
             next(lane.io)
         busy |= lane.compute(50) or bool(lane.queue)
+        lane.end_steps()
         while lane.queue:
             next(lane.io)
         return busy

@@ -66,6 +66,7 @@ class Lane:
         """How wrong the worker's clock is, ms. Kafka's own time is that of the broker."""
         self.ready = False
         self.queue: deque[Work] = deque()
+        self.steps: Iterator[Work | None] | None = None
         self.next: dict[str, int] = {}
         self.task = self._task()
         self.io = self._run()
@@ -88,32 +89,45 @@ class Lane:
     # --- computing ---------------------------------------------------------------------------------------------------
 
     def compute(self, limit: int) -> bool:
-        """Take a batch of at most `limit` records, or let time pass; whether there was anything to do."""
+        """Steps of a batch of at most `limit` records, or let time pass; whether there was anything to do."""
         if not self.ready or len(self.queue) >= 2:
             return False
         waiting = [topic for topic in self.next if self._log(topic).read(self.next[topic], 1)]
-        if waiting:
-            self.queue.append(self._process(self.random.choice(waiting), limit))
+        if waiting and self.steps is None:
+            self.steps = self._process(self.random.choice(waiting), limit)
+        if self.steps is not None:
+            self._step()
+            while self.steps is not None and self.random.random() < 0.8:  # else something else has its turn
+                self._step()
             return True
         work = self.task.tick(self.now + self.skew, *self._quiet())
         if work is not None:
             self.queue.append(work)
         return work is not None
 
+    def _step(self) -> None:
+        assert self.steps is not None
+        work = next(self.steps)
+        if work is not None:
+            self.queue.append(work)
+            self.steps = None
+
     def _quiet(self) -> tuple[Any, Any]:
         empty = [topic for topic in self.next if (topic, self.partition) in self.kafka.unused]
         return (True, bool(empty)) if self.kind == "decode" else (list(self.next), empty)
 
-    def _process(self, topic: str, limit: int) -> Work:
+    def _process(self, topic: str, limit: int) -> Iterator[Work | None]:
         log = self._log(topic)
         records: list[Record] = log.read(self.next[topic], limit)
         self.next[topic] = records[-1].offset + 1
         if not log.read(self.next[topic], 1):
             self.next[topic] = log.end  # what follows holds no records
-        work: Work = self.task.process(topic, records, self.now + self.skew, self.next[topic] == log.end)
-        if not self.rules.commit_after_checkpoint:
-            self.kafka.commit(self.generation, self.partition, self.next)
-        return work
+        caught_up = self.next[topic] == log.end
+        step = self.random.choice((limit, self.random.randint(1, limit)))
+        for work in self.task.steps(topic, records, self.now + self.skew, caught_up, step):
+            if work is not None and not self.rules.commit_after_checkpoint:
+                self.kafka.commit(self.generation, self.partition, self.next)
+            yield work
 
     def _log(self, topic: str) -> Any:
         return self.kafka.log(topic, self.partition)
@@ -125,6 +139,8 @@ class Lane:
         if self.kind != "decode":
             yield from self._take_over()
         self.next = {topic: self.kafka.committed.get((topic, self.partition), 0) for topic in INPUTS[self.kind]}
+        if self.kind == "decode":
+            self._resume()
         self.ready = True
         while True:
             if self.queue:
@@ -132,6 +148,13 @@ class Lane:
                 self.queue.popleft()
             else:
                 yield
+
+    def _resume(self) -> None:
+        """A decode task begins with the time of the record before its first: nobody may say it again."""
+        for topic, start in self.next.items():
+            before = [record for record in self._log(topic).entries if record.offset < start]
+            if before:
+                self.task.resume(before[-1])
 
     def _take_over(self) -> Iterator[None]:
         changelog = self._log(f"{self.kind}-changelog")
@@ -193,14 +216,21 @@ class Lane:
         """Give the partition up in good order: all that was computed, then the drain."""
         if not self.ready:
             return
+        self.end_steps()
         while self.queue:
             next(self.io)
         if self.kind != "decode":
             for _ in self.do(self.task.drain(self.now + self.skew)):
                 pass
 
+    def end_steps(self) -> None:
+        """Compute what was begun to its end."""
+        while self.steps is not None:
+            self._step()
+
     def renew(self) -> None:
         """Claim again what never left us."""
+        self.end_steps()
         if self.ready and self.kind != "decode":
             changes = self.task.claim().changelog[0]
             self.task.appended(self._log(f"{self.kind}-changelog").append(self.now, changes), len(changes))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streams import lanes
 from streams.batch.append import Appender
 from streams.batch.fetch import Batch
 from streams.batch.owner import SendFailed
@@ -16,7 +17,7 @@ from streams.delivery.contracts import NOTHING_YET, Record
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.partition import Partitioner
 from streams.delivery.task import Fenced, Task, TaskSettings
-from streams.lanes import SLICE_RECORDS, Lane, Reading, Way
+from streams.lanes import LONG_RECORDS, SLICE_RECORDS, STEP, Lane, Reading, Way
 from streams.skew import Skew
 from tests.simulation import toys
 from tests.streams.batch.test_append import FakeSender
@@ -47,12 +48,13 @@ class Stage:
         self.running = asyncio.create_task(self.lane.run())
         return self
 
-    def put(self, values: list[bytes], topic: str = "direct", beyond: int = 0) -> None:
+    def put(self, values: list[bytes], topic: str = "direct", beyond: int = 0, more: int = 0) -> None:
+        """`beyond`: offsets behind them that hold no records; `more`: of records that are still to be fetched."""
         begin = self.ends[topic]
         records = [Record(topic, 0, begin + n, 0, value.split(b"|")[0], value) for n, value in enumerate(values)]
         self.ends[topic] = begin + len(values) + beyond
         self.lane.readings[topic].waiting += 1
-        self.lane.put(Batch(topic, 0, begin, begin + len(values) + beyond, self.ends[topic], 1, records))
+        self.lane.put(Batch(topic, 0, begin, begin + len(values) + beyond, self.ends[topic] + more, 1, records))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
@@ -103,6 +105,64 @@ def test_a_large_batch_is_computed_in_slices_between_which_others_have_their_tur
             turns += 1
         assert turns >= 5_000 / SLICE_RECORDS
         assert stage.lane.slice <= SLICE_RECORDS
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("stride", "longest"), [(0, LONG_RECORDS), (10_000, SLICE_RECORDS)])
+def test_a_partition_that_is_far_behind_is_computed_in_long_slices_where_they_move_time_little(
+    stride: int, longest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "BEHIND_S", 60.0)  # whatever this machine needs for a record
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        for _ in range(3):
+            stage.ends["direct"] = begin = stage.task.positions.get("direct", 0)
+            stage.put([event(n % 50, (begin + n) * stride) for n in range(16_000)], beyond=0, more=50_000)
+            async with asyncio.timeout(60):
+                while stage.lane.readings["direct"].waiting:
+                    await asyncio.sleep(0)
+        assert stage.lane.slice == longest
+        stage.put([event(1, begin * 3 * stride + n) for n in range(10)])
+        await stage.until(lambda: not stage.lane.waiting)
+        assert stage.lane.slice <= SLICE_RECORDS, "it is not behind any more"
+
+    asyncio.run(scenario())
+
+
+def test_others_have_their_turn_within_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "TURN_S", 0.0)
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.lane.slice, begun = 4_000, stage.lane.works
+        stage.put([event(n, n) for n in range(4_000)])
+        turns = 0
+        while stage.lane.readings["direct"].waiting:
+            await asyncio.sleep(0)
+            turns += 1
+        assert stage.lane.works == begun and stage.lane._doing is not None, "all of it is one work"
+        assert turns >= 4_000 / STEP
+
+    asyncio.run(scenario())
+
+
+def test_a_slice_that_was_begun_is_ended_when_the_lane_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "TURN_S", 0.0)
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.lane.slice = 4_000
+        stage.put([event(n, n) for n in range(4_000)])
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert stage.lane.readings["direct"].waiting, "it is under way"
+        stage.lane.close()
+        assert stage.running is not None
+        await asyncio.wait_for(stage.running, 60)
+        await stage.lane.drain()
+        assert stage.committed == {"direct": 4_000}
 
     asyncio.run(scenario())
 

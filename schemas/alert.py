@@ -32,7 +32,7 @@ class Alert:
     signals: Annotated[list[str], "the signals that hold: the reasons, by name"]
     because: Annotated[list[dict[str, Any]], BECAUSE, "each condition behind it, with its value"]
     evidence: Annotated[list[str], "ids of the events that moved those values"]
-    clears_when: Annotated[str | None, "the smallest change that ends it, in words"]
+    clears_when: Annotated[str | None, "the change that ends it and asks for least, in words; `now` is its opening"]
     do: Annotated[str, "what to do about it"]
     act_by: Annotated[int | None, TIME, "until when to act"]
     owner: Annotated[str | None, "who looks after the account"]

@@ -27,7 +27,7 @@ from schemas.definition.expression import (
     Truth,
     Until,
 )  # fmt: skip
-from schemas.definition.model import Measure, Rule, ScoreCap, ScorePart, Selection
+from schemas.definition.model import Measure, MemberFilter, Rule, ScoreCap, ScorePart, Selection
 
 _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2}
 
@@ -159,6 +159,24 @@ def _part(part: ScorePart) -> str:
 
 def _cap(cap: ScoreCap) -> str:
     return f"[at most {cap.at:g} when {condition(cap.when)}]"
+
+
+def members(given: MemberFilter) -> str:
+    """Whom a measure counts: `reached retention, active within 14d`; nothing where it counts all."""
+    parts = [
+        f"{name} {' or '.join(found)}"
+        for name in ("stage", "risk", "level", "reached")
+        if (found := getattr(given, name))
+    ]
+    parts += [] if given.admin is None else ["administrator" if given.admin else "no administrator"]
+    parts += [f"active within {duration(given.active_within)}"] if given.active_within is not None else []
+    return ", ".join(parts)
+
+
+def counted_members(n: float, given: MemberFilter) -> str:
+    """`members`, `member (active within 14d)`."""
+    who = members(given)
+    return f"member{'s' * (n != 1)}{f' ({who})' if who else ''}"
 
 
 def selection(one: Selection) -> str:

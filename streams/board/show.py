@@ -86,18 +86,26 @@ def value(found: Any) -> str:
 
 
 _PLACES = re.compile(r"(\w+) (not in|in) \[([^\]]*)\] \(now (\w+)\)")
+_BECOMES = re.compile(r"(\w+) becomes (\w+) \(now (\w+)\)")
+_THEN = re.compile(r"\(now ([^)]*)\)")
 
 
 def clears(text: str) -> str:
-    """What would end an alert, as published, with its lists of states and its counts of signals in words."""
+    """What would end an alert, as published, with its states and its counts of signals in words.
+
+    Its values are those at its opening, which may be long ago: the page shows what is so now beside it.
+    """
 
     def place(found: re.Match[str]) -> str:
         states = [words(name.strip(" '")) for name in found[3].split(",")]
         listed = " or ".join(filter(None, [", ".join(states[:-1]), states[-1]]))
         return f"{words(found[1])} {'other than ' if found[2] == 'not in' else ''}{listed} (now {words(found[4])})"
 
-    told = _PLACES.sub(place, text)
-    return re.sub(r"count\(signals\) == 0 \(now (\d+)\)", r"no signal left (now \1)", told)
+    def way(found: re.Match[str]) -> str:
+        return f"{words(found[1])} becomes {words(found[2])} (now {words(found[3])})"
+
+    told = _BECOMES.sub(way, _PLACES.sub(place, text)).replace("count(signals) == 0", "no signal left")
+    return _THEN.sub(r"(\1 at its opening)", told)
 
 
 def because(text: str) -> list[dict[str, Any]]:

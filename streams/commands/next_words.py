@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from schemas.definition import words
 from schemas.definition.model import EntityDefinition, Measure
@@ -84,7 +84,14 @@ def _of_value(move: Move, measure: Measure) -> str:
     if move.to is None:
         return f"{measure.name} is unknown"
     now = "unknown" if move.now is None else _value(move.now, measure)
-    return f"{measure.name} of {_value(move.to, measure)} (now {now})"
+    return f"{measure.name} {_bound(move.to, measure)} (now {now})"
+
+
+def _bound(to: Any, measure: Measure) -> str:
+    """`of 7`; what lies just beyond a bound as `above 6`."""
+    near = round(to, 5) if isinstance(to, float) else to
+    where = "of" if near == to else "above" if to > near else "below"
+    return f"{where} {_value(near, measure)}"
 
 
 def _value(value: object, measure: Measure) -> str:
@@ -103,21 +110,9 @@ def _counted(measure: Measure, several: bool) -> str:
         case "sum":
             return f"{measure.path[-1]} of {measure.of}"
         case "members":
-            given = " ".join(_given(measure))
-            return f"member{s}{f' ({given})' if given else ''}"
+            assert measure.members is not None, f"{measure.name} selects members"
+            return words.counted_members(2 if several else 1, measure.members)
     return f"event{s} of {measure.of}"
-
-
-def _given(measure: Measure) -> Iterator[str]:
-    wanted = measure.members
-    assert wanted is not None, f"{measure.name} selects members"
-    for name in ("stage", "risk", "level", "reached"):
-        if found := getattr(wanted, name):
-            yield f"{name} {' or '.join(found)}"
-    if wanted.admin is not None:
-        yield "administrators" if wanted.admin else "no administrators"
-    if wanted.active_within:
-        yield f"active within {words.duration(wanted.active_within)}"
 
 
 def _amount(value: float) -> str:

@@ -14,7 +14,8 @@ from schemas.alert import Alert, alert_id
 from schemas.definition.model import AlertRule, Definition, EntityDefinition
 from schemas.transition import Transition
 from streams.delivery.contracts import NEVER
-from streams.journey.explain import Explained, Gap, effort
+from streams.journey.clearing import Clearing
+from streams.journey.explain import Explained
 from streams.journey.machines import CompiledAlert, CompiledMachine, CompiledSignal, compile_alerts
 from streams.journey.publish import Publisher
 from streams.journey.state import State
@@ -41,6 +42,7 @@ class Alerts:
         self._publisher = publisher
         self._machines = machines
         self._signals = signals
+        self._clearing = Clearing(machines, signals)
 
     def waiting(self, s: State) -> bool:
         """Whether some alert has a reason to open and is only held back by its cool-down."""
@@ -126,7 +128,7 @@ class Alerts:
             id="", name=rule.name, status=status, opens="", kind=self._kind, entity=entity,
             account=s.home if self._kind == "user" else entity, severity=rule.severity,
             title=title(rule, carry, signals, entity), signals=signals, because=because, evidence=evidence,
-            clears_when=self._clears(s, alert, now, today) if status == "opened" else None, do=rule.do,
+            clears_when=self._clearing.of(s, alert, now, today) if status == "opened" else None, do=rule.do,
             act_by=now + rule.act_within if rule.act_within is not None and status == "opened" else None,
             owner=owner(carry), carry=carry, transition=transition, at=now, detected_at=0,
             definition=self._definition.name, version=self._definition.version, origin="live",
@@ -145,33 +147,6 @@ class Alerts:
     def _ways_in(self, alert: CompiledAlert) -> list[Any]:
         machine = self._machines[alert.machine or 0]
         return [rule for rules in machine.leaving for rule in rules if rule.to == alert.state]
-
-    def _clears(self, s: State, alert: CompiledAlert, now: int, today: int) -> str | None:
-        """The smallest change that ends it, in words."""
-        if alert.machine is None:
-            stops = next(signal.stops for signal in self._signals if signal.bit == alert.state)
-            return _words(stops.missing(s, now, today)) or None
-        ways = [
-            (rule.explained.missing(s, now, today), rule)
-            for rule in self._machines[alert.machine].leaving[alert.state]
-        ]  # fmt: skip
-        if not ways:
-            return None
-        missing, rule = min(ways, key=lambda way: effort(way[0]))
-        told = [_words(missing), *self._open_signals(s, missing, now, today)] if missing else []
-        held = f", for {rule.hold // 86_400_000} d" if rule.hold >= 86_400_000 else ""
-        return " and ".join(told) + held if told else None
-
-    def _open_signals(self, s: State, missing: list[Gap], now: int, today: int) -> list[str]:
-        """Where signals are counted, what would end each that holds."""
-        if not any("count(signals)" in gap.words for gap in missing):
-            return []
-        holding = [signal for signal in self._signals if s.signals & signal.bit]
-        return [f"{signal.name}: {_words(signal.stops.missing(s, now, today))}" for signal in holding]
-
-
-def _words(missing: list[Gap]) -> str:
-    return " and ".join(gap.words for gap in missing)
 
 
 def owner(carry: dict[str, Any]) -> str | None:

@@ -1,7 +1,7 @@
 """Counterfactuals: the smallest change after which a guard would hold, term by term, and true.
 
 Theory of operation. A guard is read with values put in the place of those that the state has. As long as it does not
-hold, every condition that fails (of an `or`, those of the alternative that asks for least) moves one term of its own to
+hold, every condition that fails (of an `or`, those of the alternative that asks for least of people) moves one term of its own to
 the nearest value for which it comes true; then every move is taken back as far as the guard still holds. So what is
 said is enough, and one unit less of any move is not. Where no such values are found, nothing is said.
 
@@ -28,6 +28,7 @@ from schemas.definition.expression import (
     Truth,
 )  # fmt: skip
 from schemas.definition.satisfy import Range, domain, positive, world
+from streams.journey.effort import effort_of
 from streams.journey.guards import Guards
 from streams.journey.state import State
 from streams.journey.supposed import Key, Reading, Supposed, Values, is_number, leaves, number, state_of, term, true
@@ -69,6 +70,7 @@ class Counterfactual:
         self._reading = Reading(guards, machine)
         self._tree = positive(guard)
         self._world = world(guards.terms.entity)
+        self._machines = guards.terms.entity.machines
 
     def holds(self, s: State, now: int, today: int, values: Values) -> bool:
         """Whether the guard holds with these values in the place of the state's own."""
@@ -100,8 +102,18 @@ class Counterfactual:
             case And(items):
                 return [atom for item in items for atom in self._failing(item, look)]
             case Or(items):
-                return min((self._failing(item, look) for item in items), key=_effort)
+                return min(
+                    (self._failing(item, look) for item in items), key=lambda failing: self._effort(failing, look)
+                )
         return [] if true(tree, look) else [tree]
+
+    def effort(self, s: State, now: int, today: int) -> int:
+        """What it takes of people until the guard holds; 0 where it does."""
+        look = Supposed(self._reading, s, now, today, {})
+        return self._effort(self._failing(self._tree, look), look)
+
+    def _effort(self, failing: list[Guard], look: Supposed) -> int:
+        return sum(effort_of(atom, self._world.measures, _above(atom, look)) for atom in failing)
 
     # --- solving -----------------------------------------------------------------------------------------------------
 
@@ -121,9 +133,15 @@ class Counterfactual:
         key, wanted, negated = state_of(atom)
         if key[0] == "reached" and negated:
             return False
-        choices = self._world.machines.get(key[1], ()) if key[0] == "machine" else (True, False)
+        choices = self._onward(key[1], look(key)) if key[0] == "machine" else (True, False)
         found = [choice for choice in choices if (choice in wanted) != negated]
         return bool(found) and look.put(key, found[0])
+
+    def _onward(self, name: str, here: str) -> list[str]:
+        """A machine's states: first those to which rules lead from here, the nearest first; they stand in its order."""
+        machine = next(machine for machine in self._machines if machine.name == name)
+        states, ways = machine.states, {rule.to for rule in machine.rules if here in rule.from_states}
+        return sorted(states, key=lambda to: (to not in ways, (states.index(to) - states.index(here)) % len(states)))
 
     def _turn(self, atom: Compare, leaf: Key, op: str, look: Supposed) -> bool:
         """Move a leaf to the nearest value for which a comparison holds."""
@@ -222,9 +240,12 @@ class Counterfactual:
         return "duration"
 
 
-def _effort(failing: list[Guard]) -> int:
-    """As explanation counts it: nobody makes a measure unknown."""
-    return sum(100 if isinstance(atom, Not) and isinstance(atom.item, Known) else 1 for atom in failing)
+def _above(atom: Guard, look: Supposed) -> bool:
+    """Whether a comparison's left side is more than its right one."""
+    if not isinstance(atom, Compare):
+        return False
+    left, right = number(atom.left, look), number(atom.right, look)
+    return is_number(left) and is_number(right) and left > right
 
 
 def _within(x: float, inside: Range) -> bool:

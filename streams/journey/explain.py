@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import fsum
+from math import ceil, floor, fsum
 from typing import Any, NamedTuple
 
 from schemas.definition import words
@@ -27,11 +27,13 @@ from schemas.definition.expression import (
     StateIn,
     Truth,
 )  # fmt: skip
-from schemas.definition.satisfy import positive
+from schemas.definition.satisfy import domain, positive, world
 from schemas.definition.words import atoms, is_duration
 from schemas.time import rfc3339
+from streams.journey.effort import ACT, effort_of
 from streams.journey.guards import Guards
 from streams.journey.state import State
+from streams.journey.supposed import is_number
 from streams.journey.terms import named, uses_idle
 
 Because = list[dict[str, Any]]
@@ -43,24 +45,28 @@ Told = Callable[[State, int, int], Any]
 class Gap(NamedTuple):
     """A condition that does not hold: `measure op threshold`, and the measure's value now; both sides as published.
 
-    `days`: of a probability, the active days in a row that bring it there.
+    atom    the condition itself
+    effort  what it takes until it holds (see effort)
+    how     who or what brings a measure there that nobody moves by its name: members, active days
     """
 
+    atom: Guard
     measure: str
     op: str
     threshold: Any
     value: Any
-    duration: bool
-    days: int | None = None
+    effort: int = ACT
+    how: str = ""
 
     @property
     def words(self) -> str:
         """With the value that there is now: `idle < 1 d (now 14 d)`."""
         if self.op == "known":
             return f"{self.measure} is {'known' if self.threshold else 'unknown'}"
-        value, threshold = (span(side) if self.duration else plain(side) for side in (self.value, self.threshold))
-        how = f": {self.days} more active day{'s in a row' if self.days > 1 else ''}" if self.days else ""
-        return f"{self.measure} {self.op} {threshold} (now {value}){how}"
+        lasts = isinstance(self.atom, Compare) and (is_duration(self.atom.left) or is_duration(self.atom.right))
+        value, threshold = (span(side) if lasts else plain(side) for side in (self.value, self.threshold))
+        op = "is" if isinstance(self.threshold, bool) else self.op
+        return f"{self.measure} {op} {threshold} (now {value}){': ' * bool(self.how)}{self.how}"
 
     @property
     def distance(self) -> float:
@@ -75,7 +81,8 @@ class Explained:
     def __init__(self, guards: Guards, guard: Guard, machine: int = 0) -> None:
         self._guards = guards
         self._machine = machine
-        self._tree = positive(guard)
+        self._tree = _measured_first(positive(guard))
+        self._world = world(guards.terms.entity)
         self.signals = any(_asks_signals(atom) for atom in atoms(self._tree))
         """Whether it holds because signals do: what is behind those is then behind it."""
         self._rows = [self._row(atom) for atom in atoms(self._tree)]  # made once: each compiles what it asks
@@ -96,7 +103,7 @@ class Explained:
         return [found for found in dict.fromkeys(ids) if found is not None]
 
     def missing(self, s: State, now: int, today: int) -> list[Gap]:
-        """The fewest conditions that would still have to come true."""
+        """The conditions that would still have to come true, of an `or` those that ask for least."""
         return self._gaps(self._tree, s, now, today)
 
     def _gaps(self, tree: Guard, s: State, now: int, today: int) -> list[Gap]:
@@ -106,18 +113,41 @@ class Explained:
             case Or(items):
                 return least(self._gaps(item, s, now, today) for item in items)
         row = self._by_atom[id(tree)](s, now, today)
-        if row["holds"] is True:
-            return []
-        duration = isinstance(tree, Compare) and is_duration(tree.left)
-        return [Gap(row["measure"], row["op"], row["threshold"], row["value"], duration, self._days(tree, s, today))]
+        return [] if row["holds"] is True else [self._gap(tree, row, s, today)]
 
-    def _days(self, tree: Guard, s: State, today: int) -> int | None:
+    def _gap(self, tree: Guard, row: dict[str, Any], s: State, today: int) -> Gap:
+        op, threshold, value = row["op"], row["threshold"], row["value"]
+        above = is_number(value) and is_number(threshold) and value > threshold
+        needed = effort_of(tree, self._world.measures, above)
+        if op == "!=" and self._is_least(tree, threshold):
+            op, threshold = ">=", threshold + 1
+        how = self._members(tree, op, threshold, value) or self._days(tree, s, today)
+        return Gap(tree, row["measure"], op, threshold, value, needed, how)
+
+    def _is_least(self, tree: Guard, threshold: Any) -> bool:
+        """Whether it is the least that something can count to: other than none is one or more."""
+        if not isinstance(tree, Compare) or not is_number(threshold):
+            return False
+        inside = domain(tree.left, self._world)
+        return inside.whole and inside.low == threshold
+
+    def _members(self, tree: Guard, op: str, threshold: Any, value: Any) -> str:
+        """Of a count of members that is too low, how many more and whom it counts: its name alone says neither."""
+        match tree:
+            case Compare(_, MeasureRef(name)) if op in (">=", ">") and is_number(threshold) and is_number(value):
+                given = self._world.measures[name].members
+                n = (floor(threshold) + 1 if op == ">" else ceil(threshold)) - value
+                return f"{n} more {words.counted_members(n, given)}" if given is not None else ""
+        return ""
+
+    def _days(self, tree: Guard, s: State, today: int) -> str:
         """The active days that bring a probability below its threshold: nobody can act on the probability itself."""
         match tree:
             case Compare("<" | "<=" as op, MeasureRef(name), Const(float(threshold))):
                 needs = self._guards.terms.terms[name].needs
-                return needs(s, today, threshold, op == "<=") if needs is not None else None
-        return None
+                days = needs(s, today, threshold, op == "<=") if needs is not None else None
+                return f"{days} more active day{'s in a row' if days > 1 else ''}" if days else ""
+        return ""
 
     def _row(self, atom: Guard) -> Any:
         match atom:
@@ -166,9 +196,6 @@ class Explained:
         return self._guards.number(tree, self._machine).of
 
     def _compared(self, atom: Guard, op: CompareOp, left: Number, right: Number) -> Any:
-        if _constant(left) and not _constant(right):
-            left, right = right, left
-            op = MIRROR[op]
         show = _shown(self._guards, left, right)
         value, threshold, holds = self._number(left), self._number(right), self._guards.truth(atom, self._machine)
         name = words.number(left)
@@ -191,12 +218,20 @@ class Explained:
         return row
 
 
-def _constant(tree: Number) -> bool:
-    return isinstance(tree, Const)
+def _measured_first(tree: Guard) -> Guard:
+    """The same guard with what is measured on the left of what it is compared with."""
+    match tree:
+        case And(items):
+            return And(tuple(_measured_first(item) for item in items))
+        case Or(items):
+            return Or(tuple(_measured_first(item) for item in items))
+        case Compare(op, Const() as left, right, span) if not isinstance(right, Const):
+            return Compare(MIRROR[op], right, left, span)
+    return tree
 
 
 def least(alternatives: Iterable[list[Gap]]) -> list[Gap]:
-    """The one that asks for least: the fewest conditions, and about the same measures the nearest."""
+    """The one that asks for least of people, and about the same measures the nearest."""
     first, *others = alternatives
     for other in others:
         if effort(other) < effort(first) or (effort(other) == effort(first) and _nearer(other, first)):
@@ -212,8 +247,8 @@ def _nearer(one: list[Gap], other: list[Gap]) -> bool:
 
 
 def effort(gaps: Iterable[Gap]) -> int:
-    """How much a list of missing conditions asks for. A measure never becomes unknown again because somebody acts."""
-    return sum(100 if gap.op == "known" and not gap.threshold else 1 for gap in gaps)
+    """How much a list of missing conditions asks for."""
+    return sum(gap.effort for gap in gaps)
 
 
 def span(seconds: float | None) -> str:
@@ -227,9 +262,13 @@ def span(seconds: float | None) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value without needless decimals; `unknown` for none."""
+    """A value without needless decimals; `unknown` for none, states as the language lists them."""
     if value is None:
         return "unknown"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -56,9 +56,13 @@ class NextSteps:
             moves = self._of_signal(name).moves(s, now, self._fold.calendar.day(now))
             return NextStep("signals", name, "", alert.rule.name, moves, 0, None, (), None)
         machine = self._fold.machines[alert.machine]
-        ways = [self._step(s, now, machine, rule, n) for n, rule in enumerate(machine.leaving[alert.state])]
-        known = [way for way in ways if way.moves is not None]
-        return min(known, key=lambda way: len(way.moves or ()), default=None)
+        today = self._fold.calendar.day(now)
+        rules = sorted(
+            enumerate(machine.leaving[alert.state]),
+            key=lambda way: self._of_rule(way[1].rule, machine.number).effort(s, now, today),
+        )
+        ways = (self._step(s, now, machine, rule, n) for n, rule in rules)
+        return next((way for way in ways if way.moves is not None), None)
 
     def _step(self, s: State, now: int, machine: CompiledMachine, rule: CompiledRule, n: int) -> NextStep:
         today, number = self._fold.calendar.day(now), machine.number

@@ -43,19 +43,32 @@ def test_an_unknown_value_is_said_to_be_unknown(found: object, text: str) -> Non
 @pytest.mark.parametrize(
     ("published", "text"),
     [
-        ("idle < 1 d (now 30 d) and days_7 >= 2 (now 0)", "idle < 1 d (now 30 d) and days_7 >= 2 (now 0)"),
+        (
+            "idle < 1 d (now 30 d) and days_7 >= 2 (now 0)",
+            "idle < 1 d (30 d at its opening) and days_7 >= 2 (0 at its opening)",
+        ),
         (
             "stage not in ['adoption', 'retention'] (now adoption)",
-            "stage other than adoption or retention (now adoption)",
+            "stage other than adoption or retention (adoption at its opening)",
         ),
-        ("risk in ['healthy'] (now at_risk), for 3 d", "risk healthy (now at risk), for 3 d"),
+        ("risk in [healthy] (now at_risk), for 3 d", "risk healthy (at risk at its opening), for 3 d"),
+        (
+            "stage becomes in_use (now not_begun): kicked_off is true (now false)",
+            "stage becomes in use (not begun at its opening): kicked_off is true (false at its opening)",
+        ),
+        (
+            "champions_14 >= 1 (now 0): 1 more member (reached retention, active within 14d)",
+            "champions_14 >= 1 (0 at its opening): 1 more member (reached retention, active within 14d)",
+        ),
         (
             "count(signals) == 0 (now 2) and silent_14d: idle < 14 d (now 14 d), for 3 d",
-            "no signal left (now 2) and silent_14d: idle < 14 d (now 14 d), for 3 d",
+            "no signal left (2 at its opening) and silent_14d: idle < 14 d (14 d at its opening), for 3 d",
         ),
     ],
 )
-def test_what_would_end_an_alert_has_no_brackets(published: str, text: str) -> None:
+def test_what_would_end_an_alert_has_no_lists_of_the_language_and_the_values_of_its_opening(
+    published: str, text: str
+) -> None:
     assert show.clears(published) == text
 
 

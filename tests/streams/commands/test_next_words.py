@@ -8,7 +8,7 @@ import pytest
 
 from schemas.definition.parse import load
 from streams.commands.next_words import phrase, told
-from streams.journey.counterfactual import Move
+from streams.journey.counterfactual import JUST, Move
 from streams.journey.next_steps import NextStep
 
 SAAS = load(Path("schemas/definitions/saas.yaml"))
@@ -38,6 +38,9 @@ def move(term: str, kind: str, now: object, to: object) -> Move:
         ("account", move("weekly", "members", 2, 3), "1 more member (active within 7d)"),
         ("account", move("tickets", "count", 5, 3), "2 fewer events of ticket in 30d"),
         ("account", move("nps", "latest", 4, 7), "nps of 7 (now 4)"),
+        ("account", move("nps", "latest", 4, 6 + JUST), "nps above 6 (now 4)"),
+        ("account", move("nps", "latest", 9, 7 - JUST), "nps below 7 (now 9)"),
+        ("account", move("champions_14", "members", 0, 1), "1 more member (reached retention, active within 14d)"),
         ("account", move("quota", "latest", None, 0.9), "quota of 0.9 (now unknown)"),
         ("account", move("until(renews_at)", "duration", 120 * DAY, 90 * DAY), "30 d nearer to renews_at"),
         ("account", move("age(stage)", "duration", 10 * DAY, 14 * DAY), "age(stage) of 14 d (now 10 d)"),

@@ -48,7 +48,7 @@ def test_an_alert_opens_with_all_that_a_person_needs() -> None:
     assert alert["act_by"] == rfc3339(ms(3))
     assert alert["evidence"] == [event]
     assert alert["transition"] == found.fired("falls")[0]["id"]
-    assert alert["clears_when"] == "on == False (now True)"
+    assert alert["clears_when"] == "on is false (now true)"
 
 
 def test_it_opens_once_and_resolves_under_the_same_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,9 @@ from schemas.definition.parse import parse
 from streams.journey.counterfactual import Counterfactual, Move
 from streams.journey.next_steps import NextStep, NextSteps
 from tests.strategies.definitions import EVENTS, WORDS, definition_texts
-from tests.streams.journey.harness import DAY, START, Person, ms
+from tests.streams.journey import lives
+from tests.streams.journey.harness import DAY, START, Customer, Followed, Person, ms
+from tests.streams.journey.small import small
 
 HEAD = """\
 language: 1
@@ -225,6 +228,8 @@ def test_ending_a_silence_takes_one_act() -> None:
         ("n / ever >= 0.5 and n >= 0 and kinds >= 1", [("kinds", "distinct", 0, 1, 1)]),
         ("days >= 29", None),  # of 28
         ("not reached(first)", None),
+        ("flag and (n == 0 or kinds >= 2)", [("flag", "flag", False, True, None), ("kinds", "distinct", 0, 2, 2)]),
+        ("score >= 7 or kinds >= 2", [("kinds", "distinct", 0, 2, 2)]),
         ("flag and n == 0", [("flag", "flag", False, True, None), ("n", "count", 1, 0, -1)]),
     ],
 )
@@ -262,11 +267,11 @@ alerts:
 """
 
 
-def clearing(person: Person, name: str) -> NextStep:
+def clearing(person: Followed, name: str) -> NextStep:
     fold, head = person.logic.fold, person.entity.head
     assert head is not None
     alert = next(alert for alert in fold.alerts.rules if alert.rule.name == name)
-    found = NextSteps(fold).clearing(head, alert, NOW)
+    found = NextSteps(fold).clearing(head, alert, max(NOW, head.now))
     assert found is not None
     return found
 
@@ -291,6 +296,54 @@ def test_what_is_said_to_clear_an_alert_resolves_it_and_one_unit_less_does_not()
         assert [a["status"] for a in person.alerts if a["name"] == "thin"] == ["opened", "resolved"][: 2 - short]
         person.event("Visit", 30)
         assert [a["status"] for a in person.alerts if a["name"] == "at_risk"] == ["opened", "resolved"][: 2 - short]
+
+
+@pytest.mark.parametrize(
+    ("live", "alert", "said"),
+    [
+        (lives.deserted, "champion_quiet", [("champions_14", "members", 0, 1, 1)]),
+        (lives.deserted, "on_single_threaded", [("monthly", "members", 0, 2, 2)]),
+        (lives.deserted, "on_thin_use", [("weekly", "members", 0, 2, 2)]),
+        (lives.deserted, "on_no_executive_30d", [("executives_30", "members", 0, 1, 1)]),
+        (lives.unhappy, "on_overdue_10d", [("overdue", "flag", True, False, None)]),
+        (lives.unstarted, "on_never_started", [("stage", "machine", "conversion", "onboarding", None)]),
+    ],
+)
+def test_what_a_person_can_do_is_told_before_a_stage_and_a_stage_that_a_rule_leads_to(
+    live: Callable[[], Customer], alert: str, said: list[Any]
+) -> None:
+    found = clearing(live(), alert)
+    assert [tuple(move) for move in found.moves or ()] == said
+
+
+def test_of_states_that_are_asked_for_one_is_told_that_a_rule_leads_to() -> None:
+    rest = """\
+  stage:
+    states: [first, second, third]
+    transitions:
+      - {name: opens, from: first, to: second, when: known(opened)}
+      - {name: back,  from: second, to: first, when: n >= 4}
+  signals:
+    reason: stage == second
+"""
+    tail = "alerts:\n  - {name: it, user: signals, enters: reason, severity: low}\n"
+    found = Person(small("n: {count: any}", rest, tail), account=None)
+    found.event("Opened", 0)
+    assert clearing(found, "it").moves == [Move("stage", "machine", "second", "first", None)]
+
+
+def test_the_way_that_asks_for_least_ends_an_alert_not_the_one_of_fewest_terms() -> None:
+    more = """\
+  risk:
+    states: [well, ill]
+    transitions:
+      - {name: falls, from: well, to: ill, when: idle >= 3d}
+      - {name: stage, from: ill, to: well, when: stage == second}
+      - {name: acts,  from: ill, to: well, when: n >= 2 and days >= 1}
+"""
+    tail = "alerts:\n  - {name: ill, user: risk, enters: ill, severity: low}\n"
+    found = clearing(begun("flag", more=more, tail=tail), "ill")
+    assert [move.term for move in found.moves or ()] == ["n", "days"]
 
 
 # --- values, for every definition there is ---

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.definition import words
 from schemas.definition.expression import Arith, Const, Idle
-from streams.journey.explain import Gap, effort, plain, span
+from streams.journey.explain import plain, span
 from tests.streams.journey.harness import Person, ms
 from tests.streams.journey.small import ruled, small
 
@@ -87,15 +87,59 @@ def test_a_duration_is_told_as_people_say_it(seconds: float | None, words: str) 
     assert span(seconds) == words
 
 
-@pytest.mark.parametrize(("value", "words"), [(3.0, "3"), (0.25, "0.25"), (7, "7"), (None, "unknown"), ("pro", "pro")])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(3.0, "3"), (0.25, "0.25"), (7, "7"), (None, "unknown"), ("pro", "pro"), (True, "true"), (["a", "b"], "[a, b]")],
+)
 def test_a_value_has_no_needless_decimals(value: Any, words: str) -> None:
     assert plain(value) == words
 
 
-def test_a_measure_that_would_have_to_be_forgotten_is_the_greatest_effort() -> None:
-    some = [Gap("n", ">=", 5, 1, False), Gap("idle", "<", 86_400, 777_600, True)]
-    assert [gap.words for gap in some] == ["n >= 5 (now 1)", "idle < 1 d (now 9 d)"]
-    assert effort([Gap("opened", "known", False, "2023-12-09", False)]) > effort(some)
+@pytest.mark.parametrize("when", ["not known(began) or {0}", "{0} or not known(began)", "not reached(here) or {0}"])
+def test_what_would_have_to_be_undone_is_the_greatest_effort(when: str) -> None:
+    """Even next to a whole list of what somebody can do, and of what takes time."""
+    list_ = "idle < 1d and n >= 5 and in_state >= 9d and k == 0"
+    measures = "n: {count: any}\nk: {count: any, within: 28d}\nbegan: {first: any}"
+    assert alerted(when.format(f"({list_})"), measures)["clears_when"] == (
+        "idle < 1 d (now 2 d) and n >= 5 (now 1) and in_state >= 9 d (now 0 s) and k == 0 (now 1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("n >= 9 or n_week < 1", "n >= 9 (now 1)"),  # an act before time
+        ("n_week < 1 or 4 <= n", "n >= 4 (now 1)"),
+        ("n_week == 0 or n >= 9", "n >= 9 (now 1)"),
+        ("score >= 7 or n >= 9", "n >= 9 (now 1)"),  # an act before another's word
+        ("n_week < 1 or score >= 7", "score >= 7 (now unknown)"),  # that before time
+        ("idle >= 9d or n >= 9", "n >= 9 (now 1)"),
+        ("in_state >= 9d or n >= 9", "n >= 9 (now 1)"),
+        ("score >= 7 or seats - n < 3", "seats - n < 3 (now 8)"),  # as more of n does
+        ("score >= 7 or seats < n", "seats < 1 (now 9)"),
+        ("n_week / seats < 0.1 or n >= 9", "n >= 9 (now 1)"),
+        ("max(n, 2) >= 3 or n_week < 1", "max(n, 2) >= 3 (now 2)"),
+        ("closed != 0 or n_week < 1", "closed >= 1 (now 0)"),
+        ("0 == n or score >= 7", "score >= 7 (now unknown)"),  # it would have to fall
+        ("n_week < 1 or 2 == n", "n == 2 (now 1)"),  # it only has to rise
+        ("n != 1 or n_week < 1", "n != 1 (now 1)"),  # it may go up; only of the least that there is it must
+        ("age(began) < 1d or score >= 7", "score >= 7 (now unknown)"),
+        ("score >= 7 or until(due) > 9d", "score >= 7 (now unknown)"),  # either is another's word: the first
+        ("in_state >= 9d or until(due) > 9d", "until(due) > 9 d (now unknown)"),
+        ("in_state >= 9d or churn < 0.1", "churn < 0.1 (now 0.6201)"),
+    ],
+)
+def test_what_somebody_can_do_is_told_before_what_only_others_or_time_can(when: str, said: str) -> None:
+    measures = """\
+        n: {count: any}
+        n_week: {count: any, within: 7d}
+        score: {latest: properties.score, of: any}
+        seats: {latest: properties.seats, of: any}
+        due: {latest: properties.due, of: any, as: time}
+        closed: {count: close}
+        began: {first: any}
+        churn: {churn: any, horizon: 28d, after: 1, coefficients: {intercept: 0.5, 30d: -0.5}}"""
+    assert alerted(when, measures, seats=9)["clears_when"].split(": ")[0] == said
 
 
 def test_of_two_ways_that_ask_for_the_same_measures_the_nearer_one_is_told() -> None:
@@ -107,7 +151,7 @@ def test_of_two_ways_that_ask_for_the_same_measures_the_nearer_one_is_told() -> 
 # --- what ends an alert ---
 
 
-def alerted(leaving: str, measures: str = "", hold: str = "") -> dict[str, Any]:
+def alerted(leaving: str, measures: str = "", hold: str = "", **said: Any) -> dict[str, Any]:
     """The alert of someone who is silent for two days; `leaving`: rules that lead away again."""
     held = f", hold: {hold}" if hold else ""
     rules = "".join(
@@ -121,7 +165,7 @@ def alerted(leaving: str, measures: str = "", hold: str = "") -> dict[str, Any]:
 {rules}"""
     tail = "alerts:\n  - {name: gone, user: stage, enters: gone, severity: low}\n"
     person = Person(small(measures, rest, tail), account=None)
-    person.event("Other", 0)
+    person.event("Other", 0, **said)
     person.wait(2)
     (alert,) = person.alerts
     return dict(alert)

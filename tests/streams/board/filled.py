@@ -40,6 +40,17 @@ def community_lines(people: str) -> list[bytes]:
     return [line for line in community.events() if chosen.search(line)]
 
 
+PROBABILITY = "{churn: %s, horizon: 30d, after: 3, publish: true, coefficients: {intercept: 0.5, 7d: -0.5, 28d: -1.0}}"
+
+
+def with_churn(saas: str) -> str:
+    """saas.yaml with the churn probability `goes` of accounts and of users: none that is shipped has one beside a health."""
+    for before, of in (("    days_7: ", "active"), ("    nps:  ", "members")):
+        assert saas.count(before) == 1
+        saas = saas.replace(before, f"    goes: {PROBABILITY % of}\n{before}")
+    return saas
+
+
 class Filling:
     """Rows on their way into one database, in the order in which they were published."""
 

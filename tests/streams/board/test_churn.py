@@ -16,11 +16,10 @@ from deploy.local.clickhouse import ClickHouseAddress, LocalClickHouse
 from streams.board import show
 from tests.streams.board.conftest import ACCOUNTS, SAAS, UNTIL, Visit, filled, serving, visiting
 from tests.streams.board.drawn import nearly, sparks, values_drawn
-from tests.streams.board.filled import company_lines
+from tests.streams.board.filled import company_lines, with_churn
 from tests.streams.board.test_tasks import column
 from tests.streams.board.test_walk import inspected
 
-PROBABILITY = "{churn: %s, horizon: 30d, after: 3, publish: true, coefficients: {intercept: 0.5, 7d: -0.5, 28d: -1.0}}"
 PAGE = 50
 
 
@@ -172,12 +171,8 @@ def test_a_users_page_has_the_probability_and_says_of_when_it_is(visit: Visit, c
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """saas.yaml with a churn probability of accounts and users: none that is shipped has one beside a health."""
-    text = SAAS.read_text()
-    for before, of in (("    days_7: ", "active"), ("    nps:  ", "members")):
-        assert text.count(before) == 1
-        text = text.replace(before, f"    goes: {PROBABILITY % of}\n{before}")
     path = tmp_path_factory.mktemp("both") / "both.yaml"
-    path.write_text(text)
+    path.write_text(with_churn(SAAS.read_text()))
     return path
 
 

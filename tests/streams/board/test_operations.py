@@ -45,8 +45,12 @@ def running(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]
     Filling(client, load(COMMUNITY)).write()
     time.sleep(0.01)  # the next one is registered later
     filling = Filling(client, load(SAAS))
-    filling.unreadable(LETTERS)
-    filling.write()
+    for letters in (
+        LETTERS[:2],
+        LETTERS[2:],
+    ):  # the one that comes twice in two inserts: one insert would drop it itself
+        filling.unreadable(letters)
+        filling.write()
     client.command(
         "INSERT INTO transitions (id, kind, entity, machine, to_state, at, detected_at, inserted_at, valid)"
         " WITH now64(3) - INTERVAL 10 MINUTE AS found"

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.definition.parse import load
 from schemas.event import Event
+from sinks.clickhouse.board.accounts import reasons
 from streams.board import show
 from streams.board.pages.accounts import reason
 from streams.journey.selections import Selections
@@ -205,6 +206,10 @@ def test_why_is_what_holds_or_what_held_when_the_gravest_alert_was_opened(visit:
         was = min(held[account])[2] if account in held and risk.get(account, "healthy") != "healthy" else []
         told = ", ".join(show.words(name) for name in signals or was)
         expected[account] = f"was: {told}" if was and not signals else told
+    assert len({gravity for several in held.values() if len(several) > 1 for gravity, *_ in several}) > 1
+    assert {account: row["signals"] for account, row in reasons(company, list(expected)).items()} == {
+        account: min(several)[2] for account, several in held.items()
+    }
     page = visit.go("/accounts")
     ids = page.locator("#list tbody tr").evaluate_all("rows => rows.map(row => row.dataset.key)")
     assert dict(zip(ids, column(page, "Why"), strict=True)) == expected

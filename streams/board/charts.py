@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-FALL = 0.1
-"""Of the whole range: what a line of a few pixels shows as a fall, and no day's trembling."""
+WORSE = 0.1
+"""Of the whole range: what a line of a few pixels shows as a turn for the worse, and no day's trembling."""
 
 
 class Line(NamedTuple):
@@ -33,12 +33,15 @@ class Flow(NamedTuple):
     amount: int
 
 
-def spark(values: Sequence[float], label: str, low: float = 0.0, high: float = 100.0) -> Markup:
-    """A line of a few pixels, for a table."""
+def spark(
+    values: Sequence[float], label: str, low: float = 0.0, high: float = 100.0, rising_is_worse: bool = False
+) -> Markup:
+    """A line of a few pixels, for a table; marked where it ends clearly worse than it began."""
     if len(values) < 2:
         return Markup('<span class="quiet">–</span>')
     points = _points(values, low, high, 100, 28, 2)
-    trend = "fell" if values[-1] < values[0] - FALL * (high - low) else "held"
+    change = values[-1] - values[0] if rising_is_worse else values[0] - values[-1]
+    trend = "worse" if change > WORSE * (high - low) else "held"
     return Markup(
         '<svg class="spark {}" viewBox="0 0 100 28" role="img" aria-label="{}" preserveAspectRatio="none">'
         '<polyline points="{}"/></svg>'

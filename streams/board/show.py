@@ -82,6 +82,8 @@ def value(found: Any) -> str:
         return "yes" if found else "no"
     if isinstance(found, (int, float)):
         return f"{found:,.4g}" if isinstance(found, float) and not found.is_integer() else f"{found:,.0f}"
+    if isinstance(found, list):
+        return " or ".join(words(one) for one in found)
     return str(found)
 
 
@@ -109,7 +111,7 @@ def clears(text: str) -> str:
 
 
 def because(text: str) -> list[dict[str, Any]]:
-    """The terms of a rule as published: {measure, value, op, threshold, holds}; durations are ms in some of them."""
+    """The terms of a rule as published: {measure, value, op, threshold, holds}; durations are seconds."""
     found = orjson.loads(text or "[]")
     return found if isinstance(found, list) else []
 

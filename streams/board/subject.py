@@ -63,7 +63,7 @@ class Subject:
 
     def churn(self, kind: str) -> str:
         """The name of the published measure that is a churn probability; "" where there is none."""
-        return next((m.name for m in self._measures(kind) if m.kind == "churn"), "")
+        return next((m.name for m in self._measures(kind) if m.kind == "churn" and m.publish), "")
 
     def parts(self, measures: Mapping[str, Any]) -> list[Part]:
         """What an account's health is made of, from its published measures; empty where it has no such score."""

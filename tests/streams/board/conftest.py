@@ -20,10 +20,11 @@ from deploy.local.clickhouse import ClickHouseAddress, LocalClickHouse
 from schemas.definition.parse import load
 from schemas.time import parse_time
 from sinks.clickhouse.connect import connect
-from tests.streams.board.filled import company_lines, fill
+from tests.streams.board.filled import community_lines, company_lines, fill
 
 ROOT = Path(__file__).parents[3]
 SAAS = ROOT / "schemas" / "definitions" / "saas.yaml"
+COMMUNITY = SAAS.with_name("community.yaml")
 TOKEN = "a-token-of-the-tests"
 ACCOUNTS = (
     "alderney", "ashdown", "birchwood", "everly", "ironwood", "jasper", "juniper", "kestrel", "larkfield", "nettlecombe",
@@ -35,12 +36,33 @@ UNTIL = parse_time("2024-02-01T12:00:00Z")
 """The demo's company then: most contracts end within 90 days, many accounts are at risk, three could grow."""
 
 
+PEOPLE = "u_[0-2]"
+"""A sixth of the community: more of their accounts than a page holds, and two of those at risk."""
+
+LATE = parse_time("2022-12-01T12:00:00Z")
+"""The real community then."""
+
+
 @pytest.fixture(scope="session")
 def company(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]:
     """A client on a database with everything that the company came to until then."""
-    client = connect(clickhouse.url)
-    assert UNTIL is not None
-    fill(client, f"board_{os.getpid()}", load(SAAS), company_lines(*ACCOUNTS), UNTIL)
+    with filled(clickhouse.url, "board", SAAS, company_lines(*ACCOUNTS), UNTIL) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def community(clickhouse: LocalClickHouse | ClickHouseAddress) -> Iterator[Client]:
+    """The same for a part of the real community, whose definition has a churn probability."""
+    with filled(clickhouse.url, "community", COMMUNITY, community_lines(PEOPLE), LATE) as client:
+        yield client
+
+
+@contextmanager
+def filled(url: str, name: str, definition: Path, lines: list[bytes], until: int | None) -> Iterator[Client]:
+    """A client on a database of this process's own, dropped afterwards."""
+    client = connect(url)
+    assert until is not None
+    fill(client, f"{name}_{os.getpid()}", load(definition), lines, until)
     yield client
     client.command(f"DROP DATABASE `{client.database}` SYNC")
     client.close()
@@ -72,6 +94,16 @@ def board(
     """The address of a board over the company."""
     assert company.database is not None
     with serving(tmp_path_factory.mktemp("board"), clickhouse.url, company.database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def community_board(
+    community: Client, clickhouse: LocalClickHouse | ClickHouseAddress, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a board over the community."""
+    assert community.database is not None
+    with serving(tmp_path_factory.mktemp("board"), clickhouse.url, community.database, definition=COMMUNITY) as url:
         yield url
 
 

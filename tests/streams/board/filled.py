@@ -11,13 +11,15 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.demo import community
 from deploy.demo.company import Company
 from schemas.definition.model import Definition
 from schemas.event import Event
 from sinks.clickhouse.migrate import migrate
 from sinks.clickhouse.rows import event_row, rows_of, stage_rows
 from sinks.clickhouse.writer import ClickHouseWriter
-from streams.delivery.contracts import Output, Record
+from streams.delivery.contracts import Dead, Output, Record
+from streams.delivery.dead import dead_letter
 from streams.journey.users import Decoder
 from streams.replay import Replay
 from streams.sink_app import events_of
@@ -29,6 +31,24 @@ def company_lines(*accounts: str) -> list[bytes]:
     made = Company()
     chosen = re.compile("|".join(accounts).encode())
     return [line for line in map(made.line, made.events()) if chosen.search(line)]
+
+
+@cache
+def community_lines(people: str) -> list[bytes]:
+    """The events of some of the real community's people, by a pattern at the beginning of their id."""
+    chosen = re.compile(f'"user":"{people}'.encode())
+    return [line for line in community.events() if chosen.search(line)]
+
+
+PROBABILITY = "{churn: %s, horizon: 30d, after: 3, publish: true, coefficients: {intercept: 0.5, 7d: -0.5, 28d: -1.0}}"
+
+
+def with_churn(saas: str) -> str:
+    """saas.yaml with the churn probability `goes` of accounts and of users: none that is shipped has one beside a health."""
+    for before, of in (("    days_7: ", "active"), ("    nps:  ", "members")):
+        assert saas.count(before) == 1
+        saas = saas.replace(before, f"    goes: {PROBABILITY % of}\n{before}")
+    return saas
 
 
 class Filling:
@@ -44,7 +64,9 @@ class Filling:
 
     def published(self, output: Output) -> None:
         self._offset += 1
-        record = Record(output.topic, 0, self._offset, round(time.time() * 1000), output.key, output.value)
+        record = Record(
+            output.topic, 0, self._offset, round(time.time() * 1000), output.key, output.value, output.headers
+        )
         found = rows_of(output.topic, record)
         assert isinstance(found, list), found
         for row in found:
@@ -56,6 +78,14 @@ class Filling:
             for event in read(Record("source", 0, n, 0, None, line)):
                 if isinstance(event, Event) and event.at <= until:
                     self._rows["events"].append(event_row(event).values)
+
+    def unreadable(self, records: Iterable[Record]) -> None:
+        """Records that cannot be read, as the dead letters that the engine makes of them."""
+        decoder = Decoder(self.definition, "canonical")
+        for record in records:
+            for n, outcome in enumerate(decoder.route(record)):
+                assert isinstance(outcome, Dead), outcome
+                self.published(dead_letter(record, record.topic, n, outcome))
 
     def write(self) -> None:
         for table, rows in self._rows.items():

@@ -13,6 +13,7 @@ from schemas.definition.parse import load
 from sinks.clickhouse import journey
 from sinks.clickhouse.board import journeys, overview
 from sinks.clickhouse.board.scope import Scope
+from streams.board.pages.journeys import curve, triangle
 from streams.board.subject import Subject
 from tests.streams.board.conftest import SAAS
 
@@ -67,6 +68,23 @@ def test_cohorts_are_who_was_there_so_many_months_after_the_own_start(company: C
     assert all(later(datetime.combine(row["cohort"], datetime.min.time()), 1 + row["month"]) <= now for row in lived)
     assert lived
     assert kind == "account" or any(row["here"] < row["started"] for row in found)
+
+
+def test_the_curve_of_all_cohorts_counts_each_start_the_same_and_ends_with_the_oldest() -> None:
+    """Two months' starts: four people of whom one stays two months, and one who stays; the second month has lived less."""
+    rows = [
+        {"cohort": date(2024, 1, 1), "started": 4, "month": 0, "here": 4},
+        {"cohort": date(2024, 1, 1), "started": 4, "month": 1, "here": 2},
+        {"cohort": date(2024, 1, 1), "started": 4, "month": 2, "here": 1},
+        {"cohort": date(2024, 2, 1), "started": 1, "month": 0, "here": 1},
+        {"cohort": date(2024, 2, 1), "started": 1, "month": 1, "here": 1},
+    ]
+    assert [(line.name, line.values) for line in curve(triangle(rows))] == [
+        ("Jan 2024", [100, 50, 25]),
+        ("Feb 2024", [100, 100, None]),
+        ("all cohorts", [100, 60, 25]),
+    ]
+    assert curve([]) == []
 
 
 @pytest.mark.parametrize("kind", ["user", "account"])

@@ -15,6 +15,7 @@ from schemas.definition.parse import load
 from streams.board import show
 from streams.journey.levels import Matcher
 from tests.streams.board.conftest import SAAS, Visit
+from tests.streams.board.drawn import lines_drawn, nearly
 from tests.streams.board.test_figures import OWNED, number, one
 from tests.streams.board.test_journeys import INSIDE, later, paths
 from tests.streams.board.test_tasks import column, rows_of
@@ -172,6 +173,47 @@ def test_cohorts_growth_and_stay(visit: Visit, company: Client, now: datetime, k
         assert median == (show.duration(known[len(known) // 2]) if known else "–")
         assert p90 == (show.duration(known[int(len(known) * 0.9)]) if known else "–")
     assert set(stays) >= set(INSIDE[kind][:2])
+
+
+@pytest.mark.parametrize("kind", ["user", "account"])
+def test_the_retention_curve_is_who_was_there_of_all_who_started(
+    visit: Visit, company: Client, now: datetime, kind: str
+) -> None:
+    cohorts: dict[date, list[tuple[datetime, list[Any]]]] = defaultdict(list)
+    for steps in paths(company, kind).values():
+        start = next((at for at, inside in steps if inside), None)
+        if start is not None and start >= later(now.replace(day=1, hour=0, minute=0, second=0), -12):
+            cohorts[start.date().replace(day=1)].append((start, steps))
+    lived = {month: max([0, *(n for n in range(1, 13) if later(first_of(month), n + 1) <= now)]) for month in cohorts}
+    here = {
+        (month, n): sum([there for at, there in steps if at <= later(start, n)][-1] for start, steps in members)
+        for month, members in cohorts.items()
+        for n in range(lived[month] + 1)
+    }
+    together = []
+    for n in range(max(lived.values()) + 1):
+        old = [month for month in cohorts if lived[month] >= n]
+        together.append(100 * sum(here[month, n] for month in old) / sum(len(cohorts[month]) for month in old))
+    page = visit.go(f"/journeys?kind={kind}")
+    drawn = lines_drawn(page, "#curve")
+    assert [value for _, value in drawn.pop("all cohorts")] == nearly(together, 100)
+    assert {name: [value for _, value in points] for name, points in drawn.items()} == {
+        f"{month:%b %Y}": nearly([100 * here[month, n] / len(members) for n in range(lived[month] + 1)], 100)
+        for month, members in cohorts.items()
+    }
+    assert len(together) > 6
+    assert kind == "account" or len(set(together)) > 5  # no account of these leaves; see the curve of made-up ones
+    page.locator("#growth summary").click()
+    bars = page.locator("#growth rect title").evaluate_all("all => all.map(one => one.textContent)")
+    assert bars == [
+        f"{month[:-4]}{month[-2:]}: {what} {n}"
+        for month, *counts, _ in reversed(rows_of(page, "#growth"))
+        for what, n in zip(("good", "back", "bad"), counts, strict=True)
+    ]
+
+
+def first_of(month: date) -> datetime:
+    return datetime.combine(month, datetime.min.time())
 
 
 def test_how_often_people_act(visit: Visit, company: Client, now: datetime) -> None:

@@ -9,12 +9,12 @@ import orjson
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from schemas.definition.parse import load
+from schemas.definition.parse import load, parse
 from sinks.clickhouse.board import operations, people
 from streams.board.pages.operations import warnings
 from streams.board.subject import SILENT_BELOW, Subject
 from streams.journey.levels import NO_TITLES, Matcher
-from tests.streams.board.conftest import SAAS
+from tests.streams.board.conftest import COMMUNITY, SAAS
 
 TITLES = [
     "CEO", "ceo", "  Chief   Executive Officer ", "VP, Sales", "VPN Engineer", "Vice President Europe", "Product Owner", "Owner",
@@ -51,6 +51,17 @@ def test_the_parts_of_the_health_sum_to_it(company: Client) -> None:
         )
         looked += 1
     assert looked > 5
+
+
+def test_a_churn_probability_that_is_not_published_is_none_of_the_boards() -> None:
+    text = COMMUNITY.read_text()
+    shown = (
+        "      after: 3                 # active days; the rows it was fitted on have three or more\n      publish: "
+    )
+    assert f"{shown}true" in text
+    hidden = parse(text.replace(f"{shown}true", f"{shown}false"))
+    assert (Subject.of(load(COMMUNITY)).churn("user"), Subject.of(hidden).churn("user")) == ("churn_90", "")
+    assert Subject.of(hidden).churn("account") == "churn_90"
 
 
 def row(name: str, last_day: int, before: float, place: str = "product") -> dict[str, Any]:

@@ -78,6 +78,7 @@ def test_the_lists_filter_by_owner_and_the_address_keeps_it(visit: Visit, compan
     page = visit.go("/accounts")
     page.get_by_role("link", name="At risk, renewing in 90 days").click()
     page.get_by_label("Owner").select_option("Ines Okafor")
+    page.get_by_label("Owner").press("Enter")
     page.wait_for_url("**owner=Ines+Okafor**")
     expected = [one["name"] for one in renewing(company, "Ines Okafor")]
     assert expected

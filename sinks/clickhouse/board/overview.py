@@ -123,6 +123,18 @@ def open_alerts(client: Client, scope: Scope) -> list[Row]:
     )
 
 
+def alerts(client: Client, scope: Scope, limit: int) -> list[Row]:
+    """The alerts that are open, the gravest first and then the newest: {alert, severity, title, kind, entity, …}."""
+    return ask(
+        client,
+        "SELECT alert, severity, title, name, kind, entity, account, owner, opened_at, signals, do, act_by, clears_when"
+        f" FROM open_alerts WHERE {scope.about()}"
+        " ORDER BY indexOf(['critical', 'high', 'medium', 'low', 'info'], severity), opened_at DESC, alert"
+        " LIMIT {limit:UInt32}",
+        **scope.parameters(limit=limit),
+    )
+
+
 def version(client: Client) -> str:
     """Changes when anything that a page shows was stored."""
     (row,) = ask(

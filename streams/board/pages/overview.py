@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sinks.clickhouse.board import accounts, overview
 from streams.board import show
 from streams.board.address import Address
-from streams.board.app import Board, Page, moment
+from streams.board.app import EXPORTED, Board, Page, Sheet, moment
 from streams.board.charts import Flow
 from streams.board.pages.accounts import reason
 from streams.board.store import together
@@ -64,6 +64,14 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
             "warnings": await board.warnings(now),
         },
     )  # fmt: skip
+
+
+async def sheet(board: Board, at: Address, _match: dict[str, str]) -> Sheet:
+    rows = await board.store.ask(overview.alerts, board.scope(at, await board.now()), EXPORTED)
+    columns = ["alert", "severity", "title", "name", "kind", "entity", "account", "owner", "opened_at", "do", "act_by",
+               "clears_when"]  # fmt: skip
+    found = [[*(row[name] for name in columns), " ".join(row["signals"])] for row in rows]
+    return Sheet("alerts", [*columns, "signals"], found)
 
 
 def journey(

@@ -9,6 +9,12 @@ from urllib.parse import urlencode
 from sinks.clickhouse.board.scope import Scope
 
 PAGE = 50
+LASTING = ("owner", "plan", "segment")
+"""Filters that stay from page to page; so do those by other attributes that accounts carry."""
+
+ATTRIBUTE = "attr."
+"""Before the name of such an attribute: `attr.region` is no other value of an address, whatever a definition carries."""
+
 LONGEST = 200
 """Characters of a value that are read: no name is longer, and a query is no place for a novel."""
 
@@ -42,17 +48,23 @@ class Address(NamedTuple):
                 query.pop(name, None)
         return self.path + (f"?{urlencode(query)}" if query else "")
 
-    def kept(self, *names: str) -> str:
-        """The filters of this address as a query for another page."""
-        query = {name: self.query[name] for name in names if name in self.query}
+    @property
+    def lasting(self) -> dict[str, str]:
+        """The filters of this address that stay from page to page."""
+        return {name: text for name, text in self.query.items() if name in LASTING or name.startswith(ATTRIBUTE)}
+
+    def kept(self, **others: str) -> str:
+        """The filters that stay, as a query for another page, and what it is to have beside them."""
+        query = {**self.lasting, **others}
         return f"?{urlencode(query)}" if query else ""
 
-    def scope(self, now: int, machines: Sequence[str]) -> Scope:
-        """The accounts that the filters let through. `machines`: those whose name can be a filter."""
+    def scope(self, now: int, machines: Sequence[str], attributes: Sequence[str]) -> Scope:
+        """The accounts that the filters let through. `machines`, `attributes`: those whose name can be a filter."""
         states = tuple((machine, self.query[machine]) for machine in machines if machine in self.query)
+        carried = tuple((name, self.query[ATTRIBUTE + name]) for name in attributes if ATTRIBUTE + name in self.query)
         days = self.number("days", 0, 0, 36_500)
         renews = self.number("renews", 0, 0, 3_650)
         return Scope(
             now, self.get("owner"), self.get("plan"), self.get("segment"), self.get("q"), states, self.get("signal"),
-            renews or None, days or None,
+            renews or None, days or None, carried,
         )  # fmt: skip

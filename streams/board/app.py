@@ -16,16 +16,20 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sinks.clickhouse import journey
-from sinks.clickhouse.board import operations
+from sinks.clickhouse.board import accounts, operations
+from sinks.clickhouse.board.scope import Scope
 from streams.board import charts, show
 from streams.board.access import Access, protect
-from streams.board.address import Address
+from streams.board.address import ATTRIBUTE, LASTING, Address
 from streams.board.live import Live
 from streams.board.store import Away, Store
 from streams.board.subject import Subject
 
 HERE = Path(__file__).parent
 NAV = (("Overview", "/"), ("Accounts", "/accounts"), ("Journeys", "/journeys"), ("Operations", "/operations"))
+EXPORTED = 200_000
+"""Rows of a CSV file at most."""
+
 WARN_S = 60.0
 KEPT = 128
 """Pages remembered until something is stored: ten people who watch one page cost one reading."""
@@ -87,6 +91,17 @@ class Board:
     async def now(self) -> int:
         """The newest event time on record, ms: what the data calls now. 0 where there is none."""
         return await self.store.ask(journey.newest_event) or 0
+
+    def scope(self, at: Address, now: int, machines: Sequence[str] = ()) -> Scope:
+        """The accounts that an address asks for, by attributes that the definition lets them carry."""
+        return at.scope(now, machines, self.subject.attributes())
+
+    async def choices(self) -> dict[str, list[str]]:
+        """{filter, as an address has it: the values that accounts have}. Names are what the search is for."""
+        others = [name for name in self.subject.attributes() if name not in (*LASTING, "name")]
+        found = await self.store.ask(accounts.choices)
+        texts = await self.store.ask(accounts.texts, others) if others else {}
+        return {**found, **{ATTRIBUTE + name: texts[name] for name in others if name in texts}}
 
     async def warnings(self, now: int) -> list[str]:
         """What every visitor should hear; looked for once a minute, for it changes by the day."""
@@ -161,6 +176,7 @@ def environment() -> Environment:
         "duration",
         "ago",
         "words",
+        "label",
         "value",
         "clears",
         "because",

@@ -26,10 +26,12 @@ def add_routes(app: web.Application, board: Board) -> None:
     """Every address. All but signing in and out is GET: there is nothing to be changed."""
     add = partial(app.router.add_get, expect_handler=expect)
     add("/", board.page(overview.page))
+    add("/alerts.csv", board.sheet(overview.sheet))
     add("/accounts", board.page(accounts.page))
     add("/accounts.csv", board.sheet(accounts.sheet))
     add("/account/{id}", board.page(account.page))
     add("/account/{id}/people.csv", board.sheet(account.sheet))
+    add("/account/{id}/steps.csv", board.sheet(account.steps))
     add("/user/{id}", board.page(user.page))
     add("/user/{id}/steps.csv", board.sheet(user.sheet))
     add("/journeys", board.page(journeys.page))

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import orjson
 
+from streams.board.address import ATTRIBUTE
+
 NOTHING = "–"
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CHF": "CHF "}
 _WHOLE = ("JPY", "KRW", "VND", "CLP", "ISK")
@@ -72,6 +74,11 @@ def ago(moment: datetime | None, now: datetime) -> str:
 def words(name: Any) -> str:
     """A name as words: `at_risk` is `at risk`."""
     return NOTHING if name in (None, "") else str(name).replace("_", " ")
+
+
+def label(name: str) -> str:
+    """The name of a filter as a label: `attr.renewal_team` is `Renewal team`."""
+    return words(name.removeprefix(ATTRIBUTE)).capitalize()
 
 
 def value(found: Any) -> str:

@@ -61,6 +61,13 @@ class Subject:
         entity = self.definition.user if kind == "user" else self.definition.account
         return [machine.name for machine in entity.machines] if entity else []
 
+    def attributes(self) -> list[str]:
+        """What accounts carry that can be a text: traits, and the latest of what events say where that is no time or amount."""
+        account = self.definition.account
+        measures = {measure.name: measure for measure in self._measures("account")}
+        found = ((name, measures.get(name)) for name in (account.carry if account else ()))
+        return [name for name, m in found if m is None or (m.kind == "latest" and not m.as_time and m.unit is None)]
+
     def churn(self, kind: str) -> str:
         """The name of the published measure that is a churn probability; "" where there is none."""
         return next((m.name for m in self._measures(kind) if m.kind == "churn" and m.publish), "")

@@ -75,6 +75,19 @@ def choices(client: Client) -> dict[str, list[str]]:
     return dict(row)
 
 
+def texts(client: Client, attributes: Sequence[str]) -> dict[str, list[str]]:
+    """{attribute: the texts that accounts carry under that name}, for filters; what is never a text is not in it."""
+    found = ask(
+        client,
+        "SELECT attribute, arraySort(groupUniqArray(1000)(JSONExtractString(carry, attribute))) AS texts FROM ("
+        f" SELECT carry, arrayJoin({{attributes:Array(String)}}) AS attribute FROM {ACCOUNTS}"
+        "  WHERE kind = 'account' AND NOT gone"
+        ") WHERE JSONExtractString(carry, attribute) != '' GROUP BY attribute",
+        attributes=list(attributes),
+    )
+    return {row["attribute"]: row["texts"] for row in found}
+
+
 def reasons(client: Client, accounts: Sequence[str]) -> dict[str, Row]:
     """{account: {title, signals, clears_when, do, act_by} of its gravest open alert}."""
     found = ask(

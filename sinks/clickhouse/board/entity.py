@@ -23,7 +23,7 @@ def steps(client: Client, kind: str, entity: str, limit: int = 200) -> list[Row]
     return ask(
         client,
         f"SELECT {_STEP} FROM transitions AS t FINAL WHERE kind = {{kind:String}} AND entity = {{entity:String}} AND valid"
-        " ORDER BY at DESC, seq DESC LIMIT {limit:UInt32}",
+        " ORDER BY at DESC, seq DESC, t.id LIMIT {limit:UInt32}",
         kind=kind,
         entity=entity,
         limit=limit,

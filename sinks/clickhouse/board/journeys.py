@@ -34,13 +34,13 @@ def _crossings(scope: Scope, kind: str) -> str:
 
 
 def dwell(client: Client, scope: Scope, kind: str) -> list[Row]:
-    """[{state, visits, p50_s, p90_s}] over the visits that have ended."""
+    """[{state, visits, p50_s, p90_s}] over the visits that have ended, in the last `scope.days`."""
     return ask(
         client,
         "SELECT assumeNotNull(toString(from_state)) AS state, count() AS visits,"
         " quantileExact(0.5)(assumeNotNull(dwell_s)) AS p50_s, quantileExact(0.9)(assumeNotNull(dwell_s)) AS p90_s"
         f" FROM transitions FINAL WHERE {scope.of(kind)} AND machine = 'stage' AND valid AND isNotNull(from_state)"
-        f" AND isNotNull(dwell_s) GROUP BY state {BY_YEAR}",
+        f" AND isNotNull(dwell_s) AND {scope.lately('at')} GROUP BY state {BY_YEAR}",
         **scope.parameters(kind=kind),
     )
 
@@ -49,7 +49,8 @@ def cohorts(client: Client, scope: Scope, kind: str, months: int = 12) -> list[R
     """[{cohort, month, started, here}]: of those who started in a month, how many were there so many months later.
 
     Started: left the first stage for one that is no ending. There: neither back in it nor in an ending, at the instant
-    `month` months after the own start. Only months that all of a cohort have lived through.
+    `month` months after the own start. Only months that all of a cohort have lived through; cohorts of the months that
+    `scope.days` reach into.
     """
     found = ask(
         client,
@@ -57,6 +58,7 @@ def cohorts(client: Client, scope: Scope, kind: str, months: int = 12) -> list[R
         "  age('month', moves[1].1, move.1) + (addMonths(moves[1].1, age('month', moves[1].1, move.1)) < move.1)) AS month"
         f" FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
         f" WHERE cohort >= addMonths(toStartOfMonth({NOW}), -toInt32({{months:UInt32}}))"
+        f" AND {scope.month_by_month('cohort')}"
         f" GROUP BY cohort, month ORDER BY cohort, month",
         **scope.parameters(kind=kind, months=months),
     )
@@ -79,7 +81,8 @@ def _summed(cohort: date, change: dict[int, int], now: int, months: int) -> Iter
 
 
 def growth(client: Client, scope: Scope, kind: str) -> list[Row]:
-    """[{month, new, returned, lost}]: how many began, came back and went, by month (UTC).
+    """[{month, new, returned, lost}]: how many began, came back and went, by month (UTC); the months that
+    `scope.days` reach into.
 
     New: entered a stage that is neither the first nor an ending, for the first time. Lost: went from there to one of those.
     """
@@ -87,7 +90,7 @@ def growth(client: Client, scope: Scope, kind: str) -> list[Row]:
         client,
         "SELECT toStartOfMonth(move.1) AS month, countIf(move.2 AND n = 1) AS new, countIf(move.2 AND n > 1) AS returned,"
         f" countIf(NOT move.2) AS lost FROM {_crossings(scope, kind)} ARRAY JOIN moves AS move, arrayEnumerate(moves) AS n"
-        f" GROUP BY month ORDER BY month",
+        f" WHERE {scope.month_by_month('month')} GROUP BY month ORDER BY month",
         **scope.parameters(kind=kind),
     )
 

@@ -81,25 +81,30 @@ def risk_days(client: Client, scope: Scope) -> list[Row]:
     )
 
 
-def feed(client: Client, limit: int = 40) -> list[Row]:
-    """What the engine found out last, newest first: {what, kind, entity, name, account, subject, from_state, to_state, title, at, id}.
+def feed(client: Client, scope: Scope | None = None, limit: int = 40) -> list[Row]:
+    """What the engine found out last of the accounts in scope and their users, newest first: {what, kind, entity, name,
+    account, subject, from_state, to_state, title, at, id}.
 
-    The newest ones are found by one column, and only they are read in full.
+    The newest ones are found by few columns, and only they are read in full. A correction finds many out at one instant:
+    of these the latest are the newest.
     """
+    scope = scope or Scope(0)
     moves = ask(
         client,
         "SELECT 'transition' AS what, lower(hex(t.id)) AS id, kind, entity, account, JSONExtractString(carry, 'name') AS name,"
         " JSONExtractString(carry, 'email') AS email, machine AS subject, from_state, to_state, label, t.name AS rule,"
         " at, detected_at FROM transitions AS t FINAL"
-        " WHERE (kind, entity) IN (SELECT kind, entity FROM transitions ORDER BY detected_at DESC LIMIT {limit:UInt32})"
-        " AND valid ORDER BY detected_at DESC, at DESC, seq DESC LIMIT {limit:UInt32}",
-        limit=limit,
+        f" WHERE (kind, entity) IN (SELECT kind, entity FROM transitions WHERE {TRULY} AND {scope.about()}"
+        "  ORDER BY detected_at DESC, at DESC, seq DESC LIMIT {limit:UInt32})"
+        f" AND valid AND {scope.about()} ORDER BY detected_at DESC, at DESC, seq DESC LIMIT {{limit:UInt32}}",
+        **scope.parameters(limit=limit),
     )
     alerts = ask(
         client,
         "SELECT 'alert' AS what, lower(hex(a.id)) AS id, kind, entity, account, title, severity, status, a.name AS subject,"
-        " at, detected_at FROM alerts AS a ORDER BY detected_at DESC, at DESC LIMIT 1 BY a.id LIMIT {limit:UInt32}",
-        limit=limit,
+        f" at, detected_at FROM alerts AS a WHERE {scope.about()}"
+        " ORDER BY detected_at DESC, at DESC LIMIT 1 BY a.id LIMIT {limit:UInt32}",
+        **scope.parameters(limit=limit),
     )
     newest = sorted([*moves, *alerts], key=lambda row: (row["detected_at"], row["at"]), reverse=True)
     return newest[:limit]
@@ -115,6 +120,18 @@ def open_alerts(client: Client, scope: Scope) -> list[Row]:
         + (f" WHERE ifNull(a.account, '') IN {scope.ids()}" if scope.narrow else "")
         + " GROUP BY opens) WHERE now = 'opened' GROUP BY severity",
         **scope.parameters(),
+    )
+
+
+def alerts(client: Client, scope: Scope, limit: int) -> list[Row]:
+    """The alerts that are open, the gravest first and then the newest: {alert, severity, title, kind, entity, …}."""
+    return ask(
+        client,
+        "SELECT alert, severity, title, name, kind, entity, account, owner, opened_at, signals, do, act_by, clears_when"
+        f" FROM open_alerts WHERE {scope.about()}"
+        " ORDER BY indexOf(['critical', 'high', 'medium', 'low', 'info'], severity), opened_at DESC, alert"
+        " LIMIT {limit:UInt32}",
+        **scope.parameters(limit=limit),
     )
 
 

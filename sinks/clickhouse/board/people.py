@@ -91,14 +91,14 @@ def _people(levels: LevelRules, seen: Seen) -> str:
 def members(
     client: Client, account: str, levels: LevelRules, seen: Seen, now: int, view: str = "all", limit: int = 200
 ) -> list[Row]:
-    """An account's members: {entity, email, title, level, stage, risk, since, signals, measures, furthest, rung, last}.
+    """An account's members: {entity, email, title, level, stage, risk, since, signals, measures, furthest, rung, last, silent}.
 
-    `furthest` is the latest state of the definition's ladder that a member ever reached, `last` the last activity. The
-    first `limit` of a view, the latest active ones first.
+    `silent` is an executive who is. `furthest` is the latest state of the definition's ladder that a member ever reached,
+    `last` the last activity. The first `limit` of a view, the latest active ones first.
     """
     return ask(
         client,
-        f"SELECT * FROM {_people(levels, seen)} WHERE {VIEWS[view]}"
+        f"SELECT *, {VIEWS['silent_executives']} AS silent FROM {_people(levels, seen)} WHERE {VIEWS[view]}"
         " ORDER BY last DESC NULLS LAST, entity LIMIT {limit:UInt32} SETTINGS join_use_nulls = 0",
         account=account,
         now=now,

@@ -11,9 +11,11 @@ ACCOUNTS = "entities FINAL"
 
 @dataclass(frozen=True)
 class Scope:
-    """Which accounts. Empty fields let everything through; `states` is (machine, state) pairs; `renews` is days from now.
+    """Which accounts. Empty fields let everything through; `states` is (machine, state) pairs, `attributes` (name, text)
+    pairs of what accounts carry; `renews` is days from now.
 
-    `now` is the newest event time on record, ms: what the data calls now.
+    `now` is the newest event time on record, ms: what the data calls now. `days` are no filter of accounts: what has a
+    time is looked at over so many days up to now.
     """
 
     now: int
@@ -25,11 +27,12 @@ class Scope:
     signal: str = ""
     renews: int | None = None
     days: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     @property
     def narrow(self) -> bool:
         """Whether it leaves any account out."""
-        chosen = (self.owner, self.plan, self.segment, self.search, self.states, self.signal)
+        chosen = (self.owner, self.plan, self.segment, self.search, self.states, self.signal, self.attributes)
         return any(chosen) or self.renews is not None
 
     def condition(self) -> str:
@@ -42,6 +45,10 @@ class Scope:
                 " OR positionCaseInsensitiveUTF8(entity, {search:String}) > 0)"
             )
         said += [f"states[{{machine_{n}:String}}] = {{state_{n}:String}}" for n in range(len(self.states))]
+        said += [
+            f"JSONExtractString(carry, {{attribute_{n}:String}}) = {{text_{n}:String}}"
+            for n in range(len(self.attributes))
+        ]
         if self.signal:
             said.append("has(signals, {signal:String})")
         if self.renews is not None:
@@ -60,11 +67,25 @@ class Scope:
             said += f" AND {'entity' if kind == 'account' else 'account'} IN {self.ids()}"
         return said
 
+    def about(self) -> str:
+        """What holds of a row of `transitions` or `alerts` of whichever kind that is about these accounts, or their users."""
+        return f"if(kind = 'account', entity, ifNull(account, '')) IN {self.ids()}" if self.narrow else "true"
+
+    def lately(self, at: str) -> str:
+        """What holds of a time within the days looked at; of every one where all time is."""
+        return f"{at} > {SINCE} AND {at} <= {NOW}" if self.days else "true"
+
+    def month_by_month(self, month: str) -> str:
+        """What holds of a month (its first day) that any of the days looked at lies in; of every one where all time is."""
+        return f"{month} >= toStartOfMonth({SINCE})" if self.days else "true"
+
     def parameters(self, **others: Any) -> dict[str, Any]:
         """Every value that the conditions name."""
         named = {name: getattr(self, name) for name in ("now", "owner", "plan", "segment", "search", "signal")}
         for n, (machine, state) in enumerate(self.states):
             named |= {f"machine_{n}": machine, f"state_{n}": state}
+        for n, (attribute, text) in enumerate(self.attributes):
+            named |= {f"attribute_{n}": attribute, f"text_{n}": text}
         return {**named, "renews": self.renews or 0, "days": self.days or 36_500, **others}
 
 

@@ -9,7 +9,7 @@ import orjson
 from sinks.clickhouse import queries
 from sinks.clickhouse.board import entity, people
 from streams.board.address import Address
-from streams.board.app import Board, Missing, Page, Sheet, moment
+from streams.board.app import EXPORTED, Board, Missing, Page, Sheet, moment
 from streams.board.charts import Line
 from streams.board.store import together
 
@@ -21,9 +21,6 @@ VIEWS = {
     "unknown": "No known level",
     "at_risk": "At risk",
 }
-
-EXPORTED = 200_000
-"""Rows of a CSV file at most."""
 
 
 async def page(board: Board, at: Address, match: dict[str, str]) -> Page:
@@ -62,6 +59,17 @@ async def sheet(board: Board, at: Address, match: dict[str, str]) -> Sheet:
     members = await board.store.ask(people.members, *whose, viewed(at), EXPORTED)
     columns = ["entity", "email", "title", "level", "stage", "risk", "since", "furthest", "last"]
     return Sheet("people", columns, [[row[name] for name in columns] for row in members])
+
+
+async def steps(board: Board, _at: Address, match: dict[str, str]) -> Sheet:
+    return await journey(board, "account", match["id"])
+
+
+async def journey(board: Board, kind: str, of: str) -> Sheet:
+    """The steps of one account or one user, the newest first."""
+    found = await board.store.ask(entity.steps, kind, of, EXPORTED)
+    columns = ["at", "machine", "from_state", "to_state", "rule", "label", "dwell_s", "because"]
+    return Sheet("steps", columns, [[row[name] for name in columns] for row in found])
 
 
 def viewed(at: Address) -> str:

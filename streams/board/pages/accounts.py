@@ -7,12 +7,9 @@ from typing import Any, NamedTuple
 from sinks.clickhouse.board import accounts
 from sinks.clickhouse.board.scope import Scope
 from streams.board.address import PAGE, Address
-from streams.board.app import Board, Page, Sheet, moment
+from streams.board.app import EXPORTED, Board, Page, Sheet, moment
 from streams.board.show import words
 from streams.board.store import together
-
-EXPORTED = 200_000
-"""Rows of a CSV file at most."""
 
 
 class Question(NamedTuple):
@@ -40,7 +37,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     scope, (sort, descending) = chosen(board, at, now), sorting(at)
     start, churn = PAGE * (at.number("page", 1, 1, 100_000) - 1), subject.churn("account")
     choices, total, rows = await together(
-        ask(accounts.choices),
+        board.choices(),
         ask(accounts.count, scope),
         ask(accounts.page, scope, sort, descending, PAGE, start, churn),
     )
@@ -79,7 +76,7 @@ async def sheet(board: Board, at: Address, _match: dict[str, str]) -> Sheet:
 
 
 def chosen(board: Board, at: Address, now: int) -> Scope:
-    return at.scope(now, board.subject.machines("account"))
+    return board.scope(at, now, board.subject.machines("account"))
 
 
 def sorting(at: Address) -> tuple[str, bool]:
@@ -96,7 +93,7 @@ def turned(at: Address, column: str, sort: str, descending: bool) -> str:
 
 
 def questions(board: Board, at: Address) -> list[tuple[str, str, bool]]:
-    """[(name, address, whether it is what is shown)]; the owner, plan and segment chosen stay."""
+    """[(name, address, whether it is what is shown)]; the filters that stay from page to page do here too."""
     entity = board.subject.definition.account
     signals = {signal.name for signal in entity.signals} if entity else set()
     known = {
@@ -105,13 +102,12 @@ def questions(board: Board, at: Address) -> list[tuple[str, str, bool]]:
         "renews",
         *(("signal",) if "no_executive_30d" in signals else ()),
     }
-    stays: dict[str, str] = {name: at.query[name] for name in ("owner", "plan", "segment") if name in at.query}
-    asked = {name: value for name, value in at.query.items() if name not in (*stays, "sort", "order", "page", "q")}
+    asked = {name: value for name, value in at.query.items() if name not in (*at.lasting, "sort", "order", "page", "q")}
     found = []
     for name, query in QUESTIONS:
         if set(query) <= known:
             here = {key: value for key, value in query.items() if key != "sort"} == asked
-            found.append((name, Address("/accounts", {**stays, **query}).to(), here))
+            found.append((name, Address("/accounts", {**at.lasting, **query}).to(), here))
     return found
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from sinks.clickhouse.board import accounts, journeys, overview
+from sinks.clickhouse.board import journeys, overview
 from streams.board.address import Address
 from streams.board.app import Board, Page, Sheet, moment
 from streams.board.charts import Line
@@ -18,9 +17,9 @@ MONTHS = 12
 async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     now, ask = await board.now(), board.store.ask
     kind = "account" if at.get("kind") == "account" else "user"
-    scope = replace(at.scope(now, []), days=None)
+    scope = board.scope(at, now)
     choices, order, standing, furthest, dwell, cohorts, growth, habit = await together(
-        ask(accounts.choices),
+        board.choices(),
         ask(overview.order),
         ask(overview.standing, scope, kind),
         ask(overview.funnel, scope, kind),
@@ -39,7 +38,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
             "now": moment(now), "choices": choices, "kind": kind, "cohorts": table, "curve": curve(table),
             "rungs": rungs(states, here, {row["state"]: row["furthest"] for row in furthest}),
             "dwell": {row["state"]: row for row in dwell}, "growth": [row for row in growth if row["month"]][-24:],
-            "habit": habit_of(habit), "months": MONTHS,
+            "habit": habit_of(habit), "months": MONTHS, "days": scope.days,
             "lived": max((len(one["shares"]) for one in table), default=0),
         },
     )  # fmt: skip
@@ -47,7 +46,7 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
 
 async def sheet(board: Board, at: Address, _match: dict[str, str]) -> Sheet:
     kind = "account" if at.get("kind") == "account" else "user"
-    rows = await board.store.ask(journeys.cohorts, replace(at.scope(await board.now(), []), days=None), kind, MONTHS)
+    rows = await board.store.ask(journeys.cohorts, board.scope(at, await board.now()), kind, MONTHS)
     columns = ["cohort", "month", "started", "here"]
     return Sheet("cohorts", columns, [[row[name] for name in columns] for row in rows])
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sinks.clickhouse.board import accounts, overview
 from streams.board import show
 from streams.board.address import Address
-from streams.board.app import Board, Page, moment
+from streams.board.app import EXPORTED, Board, Page, Sheet, moment
 from streams.board.charts import Flow
 from streams.board.pages.accounts import reason
 from streams.board.store import together
@@ -20,8 +20,8 @@ KINDS = ("account", "user")
 WORST = 6
 """Accounts at risk on the overview, the largest; the list has all."""
 
-TREND = 90
-"""Days of the line of accounts at risk: a quarter."""
+TREND = 730
+"""Days of the line of accounts at risk at most: a longer one has more points than a screen."""
 
 
 class Rung(NamedTuple):
@@ -38,14 +38,14 @@ class Rung(NamedTuple):
 async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
     now, ask = await board.now(), board.store.ask
     days = at.number("days", 30, 1, 36_500)
-    scope = replace(at.scope(now, []), days=days)
+    scope = replace(board.scope(at, now), days=days)
     found = await together(
-        ask(accounts.choices),
+        board.choices(),
         ask(overview.order),
         ask(overview.money, scope),
         ask(overview.risk_days, scope),
         ask(overview.open_alerts, scope),
-        ask(overview.feed),
+        ask(overview.feed, scope),
         ask(accounts.page, replace(scope, states=(("risk", "at_risk"),)), "mrr", True, WORST),
         *(ask(query, scope, kind) for kind in KINDS for query in (overview.standing, overview.funnel, overview.flow)),
     )
@@ -57,13 +57,21 @@ async def page(board: Board, at: Address, _match: dict[str, str]) -> Page:
         "overview.html",
         {
             "now": moment(now), "choices": choices, "kinds": kinds, "money": money, "days": days, "feed": feed,
-            "alerts": {row["severity"]: row["alerts"] for row in alerts}, "trend": trend(risk, now),
+            "alerts": {row["severity"]: row["alerts"] for row in alerts}, "trend": trend(risk, now, min(days, TREND)),
             "at_risk": {c: [r for r in money if r["currency"] == c] for c in sorted({r["currency"] for r in money})},
             "in_danger": [show.money(row["mrr"], row["currency"]) for row in money if row["risk"] == "at_risk"],
             "worst": [{**row, "reason": reason(row, reasons.get(row["account"]))} for row in worst],
             "warnings": await board.warnings(now),
         },
     )  # fmt: skip
+
+
+async def sheet(board: Board, at: Address, _match: dict[str, str]) -> Sheet:
+    rows = await board.store.ask(overview.alerts, board.scope(at, await board.now()), EXPORTED)
+    columns = ["alert", "severity", "title", "name", "kind", "entity", "account", "owner", "opened_at", "do", "act_by",
+               "clears_when"]  # fmt: skip
+    found = [[*(row[name] for name in columns), " ".join(row["signals"])] for row in rows]
+    return Sheet("alerts", [*columns, "signals"], found)
 
 
 def journey(
@@ -101,16 +109,16 @@ def rungs(states: Sequence[dict[str, Any]], here: dict[Any, int], furthest: dict
     return found + [Rung(state, here.get(("stage", state), 0), None, None, None, True) for state in endings]
 
 
-def trend(days: Sequence[dict[str, Any]], now: int) -> dict[str, Any]:
-    """{labels, values}: accounts at risk at the end of each of the last days."""
+def trend(days: Sequence[dict[str, Any]], now: int, back: int) -> dict[str, Any]:
+    """{labels, values}: accounts at risk at the end of each of so many days, today the last."""
     last = moment(now)
     if last is None:
         return {"labels": [], "values": []}
-    first = last.date() - timedelta(days=TREND - 1)
+    first = last.date() - timedelta(days=back - 1)
     change = {row["day"]: row["entered"] - row["left"] for row in days}
     level = sum(n for day, n in change.items() if day < first)
     labels, values = [], []
-    for n in range(TREND):
+    for n in range(back):
         day = first + timedelta(days=n)
         level += change.get(day, 0)
         labels.append(f"{day.day} {day:%b}")

@@ -8,6 +8,7 @@ from sinks.clickhouse import queries
 from sinks.clickhouse.board import entity, people
 from streams.board.address import Address
 from streams.board.app import Board, Missing, Page, Sheet, moment
+from streams.board.pages.account import journey
 from streams.board.store import together
 
 
@@ -40,6 +41,4 @@ async def page(board: Board, _at: Address, match: dict[str, str]) -> Page:
 
 
 async def sheet(board: Board, _at: Address, match: dict[str, str]) -> Sheet:
-    steps = await board.store.ask(entity.steps, "user", match["id"], 10_000)
-    columns = ["at", "machine", "from_state", "to_state", "rule", "label", "dwell_s", "because"]
-    return Sheet("steps", columns, [[row[name] for name in columns] for row in steps])
+    return await journey(board, "user", match["id"])

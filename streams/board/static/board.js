@@ -73,7 +73,7 @@ async function read() {
     const main = document.getElementById("main");
     const differ = fresh.map((one) => one.id).join() !== [...document.querySelectorAll("[data-live]")].map((one) => one.id).join();
     // A region came or went: everything is exchanged, unless somebody is about to choose a filter, who comes first.
-    if (differ && !document.activeElement?.closest("form.filters")) {
+    if (differ && !document.activeElement?.closest("form.filters") && !document.querySelector("form.waiting")) {
       for (const one of fresh) texts.set(one.id, one.innerHTML);
       exchange(main, page.getElementById("main"));
       prepare(main);
@@ -114,17 +114,42 @@ function follow() {
   addEventListener("pagehide", () => source.close());
 }
 
+// On a closed list an arrow key changes the value at once, on the way to the one that is meant. Only a pointer chooses by
+// changing; after anything else the choice waits for Enter, or for the button that appears.
 function prepare(root) {
   for (const form of root.querySelectorAll("form.filters")) {
+    let pointed = null;
+    let changed = "";
     form.classList.add("quick");
-    form.addEventListener("change", (event) => event.target.matches("select") && form.requestSubmit());
+    form.addEventListener("pointerdown", (event) => (pointed = event.target.closest("select")));
+    form.addEventListener("keydown", (event) => {
+      pointed = null;
+      if (event.key !== "Enter" || !event.target.matches("select") || !form.classList.contains("waiting")) return;
+      event.preventDefault();
+      form.requestSubmit();
+    });
+    form.addEventListener("change", (event) => {
+      changed = event.target.name;
+      if (!event.target.matches("select")) return;
+      if (event.target === pointed) form.requestSubmit();
+      else form.classList.add("waiting");
+    });
     form.addEventListener("submit", () => {
+      sessionStorage.setItem("field", document.activeElement.name || changed);
       for (const field of form.elements) if (field.value === "") field.disabled = true; // a short address
     });
   }
 }
 
+// The page that comes with a filter takes up where the one before it was left.
+function fieldAgain() {
+  const name = sessionStorage.getItem("field");
+  sessionStorage.removeItem("field");
+  if (name) document.querySelector("form.filters")?.elements.namedItem(name)?.focus();
+}
+
 prepare(document);
+fieldAgain();
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;

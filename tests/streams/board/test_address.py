@@ -13,7 +13,20 @@ def test_a_change_keeps_the_rest_and_begins_at_the_first_page() -> None:
     assert at.to(risk="at_risk") == "/accounts?owner=Ines+Okafor&risk=at_risk"
     assert at.to(page=4) == "/accounts?owner=Ines+Okafor&page=4"
     assert at.to(owner=None) == "/accounts"
-    assert at.kept("owner", "plan") == "?owner=Ines+Okafor"
+
+
+def test_filters_by_what_accounts_carry_stay_and_others_do_not() -> None:
+    at = Address.of("/", {"owner": "Ines Okafor", "attr.region": "North & West", "risk": "at_risk", "days": "90"})
+    assert at.kept() == "?owner=Ines+Okafor&attr.region=North+%26+West"
+    assert at.kept(sort="mrr") == "?owner=Ines+Okafor&attr.region=North+%26+West&sort=mrr"
+    assert Address.of("/", {"risk": "at_risk"}).kept() == ""
+
+
+def test_an_attribute_that_no_account_carries_is_no_filter() -> None:
+    at = Address.of("/", {"attr.region": "North", "attr.colour": "red", "region": "South"})
+    assert at.scope(0, [], ["region", "tier"]).attributes == (("region", "North"),)
+    assert at.scope(0, [], ["region"]).narrow
+    assert not at.scope(0, [], []).narrow
 
 
 def test_the_token_and_novels_are_no_filter() -> None:
@@ -28,7 +41,7 @@ def test_what_is_no_number_is_the_default(text: str) -> None:
 
 def test_a_number_stays_within_bounds() -> None:
     assert Address.of("/", {"days": "100000"}).number("days", 30, 1, 365) == 365
-    assert Address.of("/", {"renews": "90", "risk": "at_risk", "stage": "x"}).scope(0, ["risk"]).states == (
+    assert Address.of("/", {"renews": "90", "risk": "at_risk", "stage": "x"}).scope(0, ["risk"], []).states == (
         ("risk", "at_risk"),
     )
 

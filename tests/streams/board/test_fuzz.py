@@ -24,11 +24,13 @@ from tests.streams.board.test_access import nobody
 
 TOKEN = "secret-of-the-board"
 PATHS = (
-    "/", "/accounts", "/accounts.csv", "/account/a-ashdown", "/account/a-ashdown/people.csv", "/user/u", "/user/u/steps.csv",
+    "/", "/accounts", "/accounts.csv", "/alerts.csv", "/account/a-ashdown", "/account/a-ashdown/people.csv",
+    "/account/a-ashdown/steps.csv", "/user/u", "/user/u/steps.csv",
     "/journeys", "/journeys.csv", "/operations", "/find", "/health", "/sign-in", "/sign-out", "/static/board.css", "/static/", "/nowhere",
 )  # fmt: skip
 QUERIES = (
     "q", "owner", "plan", "segment", "sort", "order", "page", "risk", "stage", "signal", "renews", "days", "people", "kind", "token",
+    "attr.currency", "attr.name", "attr.mrr",
 )  # fmt: skip
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SHOWN = (

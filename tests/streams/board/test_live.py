@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -68,6 +69,25 @@ def standing(client: Client) -> list[str]:
     return [str(found.get(state, 0)) for state in states]
 
 
+def owner(client: Client, account: str) -> str:
+    """The owner of an account, who has no other one."""
+    owners = dict(
+        client.query(
+            "SELECT entity, JSONExtractString(carry, 'owner') FROM entities FINAL WHERE kind = 'account'"
+        ).result_rows
+    )
+    assert list(owners.values()).count(owners[account]) == 1
+    return str(owners[account])
+
+
+def subjects(page: Page) -> list[str]:
+    """The ids of whom the feed tells."""
+    found: list[str] = page.locator("#feed li a").evaluate_all(
+        "all => all.map(a => decodeURIComponent(a.getAttribute('href')).split('/').pop())"
+    )
+    return found
+
+
 def test_a_page_follows_what_is_stored_and_keeps_its_place(
     browser: Browser,
     own: LocalClickHouse,
@@ -77,6 +97,9 @@ def test_a_page_follows_what_is_stored_and_keeps_its_place(
 ) -> None:
     outputs = published[1]
     with serving(tmp_path, own.url, "live") as home, visiting(browser, home) as visit:
+        filtered = visit.page.context.new_page()
+        filtered.goto(f"{home}/?owner={quote_plus(owner(filling.client, 'a-ironwood'))}")
+        filtered.evaluate("window.sameTab = 'yes'")
         page = visit.go("/?days=365")
         expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=SOON_MS)
         page.evaluate("window.sameTab = 'yes'")
@@ -96,6 +119,14 @@ def test_a_page_follows_what_is_stored_and_keeps_its_place(
             "SELECT lower(hex(id)) FROM transitions ORDER BY detected_at DESC, at DESC, seq DESC LIMIT 1"
         ).result_rows[0][0]
         expect(page.locator(f'#feed [data-key="{newest}"]')).to_have_count(1, timeout=SOON_MS)
+        expected = filling.client.query(
+            "SELECT lower(hex(id)) FROM transitions WHERE valid AND (entity = 'a-ironwood' OR account = 'a-ironwood')"
+            " ORDER BY detected_at DESC, at DESC, seq DESC LIMIT 1"
+        ).result_rows[0][0]
+        expect(filtered.locator(f'#feed [data-key="{expected}"]')).to_have_count(1, timeout=SOON_MS)
+        assert {subject.split("-")[1] for subject in subjects(filtered)} == {"ironwood"}
+        assert len({subject.split("-")[1] for subject in subjects(page)}) > 1
+        assert filtered.evaluate("window.sameTab") == "yes"
         assert page.evaluate("window.sameTab") == "yes"
         assert page.locator("#flow-user details").evaluate("one => one.open")
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"

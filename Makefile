@@ -30,6 +30,7 @@ sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests
 
 test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m deploy.browser
+	@$(BIN)/python -m deploy.promtool
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5
 
 check: setup  ## format, lint, types, layers, links of the documentation

@@ -82,9 +82,13 @@ class Running:
         self.metrics = Metrics()
         self._notes = notes
 
-    def counted(self, outcome: str) -> float:
-        labels = {"channel": "hook", "outcome": outcome}
-        return self.metrics.registry.get_sample_value("journeys_notifications_total", labels) or 0.0
+    def counted(self) -> list[float | None]:
+        """How many were given up, tried again and sent."""
+        ask = self.metrics.registry.get_sample_value
+        return [
+            ask("journeys_notifications_total", {"channel": "hook", "outcome": outcome})
+            for outcome in ("given_up", "tried_again", "sent")
+        ]
 
     async def noted(self, record: dict[str, Any]) -> Note | None:
         """What is durable of an alert."""
@@ -118,15 +122,15 @@ async def notifying(kafka: str, prefix: str, hook: Hook, retry: str, group: str 
 def test_a_webhook_that_refuses_twice_is_told_again_after_longer_and_longer_pauses(kafka: str, prefix: str) -> None:
     opened = alert()
 
-    async def work(hook: Hook) -> float:
+    async def work(hook: Hook) -> Any:
         async with notifying(kafka, prefix, hook, "{first: 0.2s, most: 1m}") as running:
             await publish(kafka, prefix, [opened])
             await running.has_noted(opened, "open")
-            return running.counted("tried_again")
+            return running.counted()
 
     with Hook() as hook:
         hook.answers = [503, 429]
-        assert asyncio.run(work(hook)) == 2
+        assert asyncio.run(work(hook)) == [0, 2, 1]
     assert hook.keys == [key(opened)] * 3
     assert [post.told["alerts"][0]["id"] for post in hook.posts] == [opened["id"]] * 3
     first, second, third = (post.at for post in hook.posts)
@@ -140,11 +144,12 @@ def test_what_is_refused_for_good_is_noted_as_failed_and_never_sent_again(kafka:
 
     async def work(hook: Hook) -> None:
         async with notifying(kafka, prefix, hook, "{first: 0.1s}") as running:
+            assert running.counted() == [0, 0, 0], "what is told of from 0 on can be seen to grow"
             await publish(kafka, prefix, [refused])
             await running.has_noted(refused, "failed")
             await publish(kafka, prefix, [later])
             await running.has_noted(later, "open")
-            assert (running.counted("given_up"), running.counted("tried_again"), running.counted("sent")) == (1, 0, 1)
+            assert running.counted() == [1, 0, 1]
         async with notifying(kafka, prefix, hook, "{first: 0.1s}", "another") as running:
             await publish(kafka, prefix, [last])
             await running.has_noted(last, "open")
@@ -159,15 +164,16 @@ def test_what_is_refused_for_good_is_noted_as_failed_and_never_sent_again(kafka:
 def test_what_is_refused_for_too_long_is_given_up(kafka: str, prefix: str) -> None:
     opened = alert()
 
-    async def work(hook: Hook) -> float:
+    async def work(hook: Hook) -> Any:
         async with notifying(kafka, prefix, hook, "{first: 0.1s, most: 0.1s, stop: 0.5s}") as running:
             await publish(kafka, prefix, [opened])
             await running.has_noted(opened, "failed")
-            return running.counted("given_up")
+            return running.counted()
 
     with Hook() as hook:
         hook.answers = [503] * 100
-        assert asyncio.run(work(hook)) == 1
+        given_up, tried_again, sent = asyncio.run(work(hook))
+    assert (given_up, tried_again, sent) == (1, len(hook.posts) - 1, 0)
     assert 2 <= len(hook.posts) <= 7
     assert hook.posts[-1].at - hook.posts[0].at >= 0.4
 

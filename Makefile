@@ -51,6 +51,9 @@ docs: setup  ## build the documentation into build/site, and make its generated 
 	@$(SITE)
 	@echo "docs: open build/site/index.html"
 
+links: setup  ## ask whether the addresses of others in the documentation answer; needs the internet, so it is no part of `make test`
+	@$(BIN)/python -m deploy.docs.links
+
 first-transition: $(STAMP)  ## from nothing to the first live transition on the board, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
 
@@ -95,4 +98,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .audit .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-scale bench-board simulate chaos soak audit lock clean
+.PHONY: help setup demo test sdks check check-deploy docs links first-transition format bench bench-scale bench-board simulate chaos soak audit lock clean

@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DATA   ?=
 RESOLVE = --generate-hashes --universal --python-version 3.11 --no-header --quiet
+# With --quiet it would not count the warnings, and a broken link would pass.
+SITE = mkdir -p build && (NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict >build/mkdocs.log 2>&1 || (grep -v ^INFO build/mkdocs.log; exit 1))
 export PYTHONUNBUFFERED := 1
 
 help:  ## list the targets
@@ -28,8 +30,9 @@ demo: setup  ## play the demo: real Kafka, Faust, ClickHouse (DATA=company or co
 sdks: setup  ## make .sdks: the vendors' own Python and Node SDKs, for the tests of `journeys collect`
 	@$(BIN)/python tests/streams/collect/sdk_setup.py
 
-test: setup check sdks  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
+test: setup sdks check  ## everything that CI runs: checks, then all tests on real Kafka and ClickHouse
 	@$(BIN)/python -m deploy.browser
+	@$(BIN)/python -m deploy.promtool
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5
 
 check: setup  ## format, lint, types, layers, links of the documentation
@@ -37,7 +40,7 @@ check: setup  ## format, lint, types, layers, links of the documentation
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@$(SITE)
 	@echo "check: clean"
 
 format: setup  ## format the code and sort the imports
@@ -45,7 +48,11 @@ format: setup  ## format the code and sort the imports
 
 docs: setup  ## build the documentation into build/site, and make its generated pages again
 	@$(BIN)/python -m deploy.docs && $(BIN)/python -m streams.asyncapi && $(BIN)/python -m deploy.grafana
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "docs: open build/site/index.html"
+	@$(SITE)
+	@echo "docs: open build/site/index.html"
+
+links: setup  ## ask whether the addresses of others in the documentation answer; needs the internet, so it is no part of `make test`
+	@$(BIN)/python -m deploy.docs.links
 
 first-transition: $(STAMP)  ## from nothing to the first live transition on the board, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
@@ -91,4 +98,4 @@ lock: setup sdks  ## resolve requirements/lock.txt again (hashes, no registry na
 clean:  ## remove what the build made
 	@rm -rf $(VENV) .sdks .audit .native .bench build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ; find . -name '*.egg-info' -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test sdks check check-deploy docs first-transition format bench bench-scale bench-board simulate chaos soak audit lock clean
+.PHONY: help setup demo test sdks check check-deploy docs links first-transition format bench bench-scale bench-board simulate chaos soak audit lock clean

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from deploy.debian import DebianError, apt, home, own, run
 
 Say = Callable[[str], None]
 
@@ -26,9 +27,6 @@ FLAGS = (
 )  # fmt: skip
 """No window, no sandbox (as root there is none), and nothing that it asks of the network by itself."""
 
-INSTALL_S = 900
-"""Seconds for apt to fetch and unpack about 100 MB; another apt on the machine is waited for."""
-
 
 class BrowserError(RuntimeError):
     """There is no Chromium and none can be had here; the message says what to do."""
@@ -43,17 +41,24 @@ def chromium(say: Say = print) -> Path:
         raise BrowserError(
             f"there is no Chromium here, and no apt-get to get one: install it, or name it with {VARIABLE}="
         )
-    if os.geteuid() == 0:
-        say("browser: no Chromium on this machine; installing Debian's package chromium with apt-get (about 100 MB)")
-        _apt("update")
-        _apt("install", "-y", "--no-install-recommends", "chromium")
-    else:
-        say(f"browser: no Chromium on this machine; fetching Debian's packages and unpacking them in {folder()}")
-        _unpack(folder())
+    try:
+        _fetch(say)
+    except DebianError as problem:
+        raise BrowserError(f"{problem}; there is no Chromium: install one, or name it with {VARIABLE}=") from None
     found = installed() or unpacked()
     if found is None:
         raise BrowserError(f"apt-get has brought no Chromium: install one, or name it with {VARIABLE}=")
     return found
+
+
+def _fetch(say: Say) -> None:
+    if os.geteuid() == 0:
+        say("browser: no Chromium on this machine; installing Debian's package chromium with apt-get (about 100 MB)")
+        apt("update")
+        apt("install", "-y", "--no-install-recommends", "chromium")
+    else:
+        say(f"browser: no Chromium on this machine; fetching Debian's packages and unpacking them in {folder()}")
+        _unpack(folder())
 
 
 def installed() -> Path | None:
@@ -68,7 +73,7 @@ def installed() -> Path | None:
 
 def folder() -> Path:
     """Where we unpack, for whoever is not root."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journeys" / "chromium"
+    return home("chromium")
 
 
 def unpacked() -> Path | None:
@@ -83,13 +88,12 @@ def _unpack(into: Path) -> None:
     apt gets lists and a cache of its own there; what dpkg has installed it reads where it is.
     """
     lists, cache, root = into / "lists", into / "cache", into / "root"
-    for path in (lists / "partial", cache / "archives" / "partial", root):
-        path.mkdir(parents=True, exist_ok=True)
-    own = ("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}", "-o", "Debug::NoLocking=1")
-    _apt(*own, "update")
-    _apt(*own, "install", "-y", "--no-install-recommends", "--download-only", "chromium")
+    options = own(lists, cache)
+    root.mkdir(parents=True, exist_ok=True)
+    apt(*options, "update")
+    apt(*options, "install", "-y", "--no-install-recommends", "--download-only", "chromium")
     for package in sorted((cache / "archives").glob("*.deb")):
-        _run("dpkg-deb", "-x", str(package), str(root))
+        run("dpkg-deb", "-x", str(package), str(root))
     shutil.rmtree(cache)
     shutil.rmtree(lists)
     script = into / "chromium"
@@ -98,28 +102,6 @@ def _unpack(into: Path) -> None:
         f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}:$LD_LIBRARY_PATH" exec "{root}/usr/lib/chromium/chromium" "$@"\n'
     )
     script.chmod(0o755)
-
-
-def _apt(*words: str) -> None:
-    _run("apt-get", "-q", "-o", f"DPkg::Lock::Timeout={INSTALL_S // 2}", *words)
-
-
-def _run(*command: str) -> None:
-    told = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_S,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    )
-    if told.returncode:
-        raise BrowserError(
-            f"{' '.join(command[:1])} failed, so there is no Chromium: {_last(told.stderr or told.stdout)}"
-        )
-
-
-def _last(text: str, lines: int = 3) -> str:
-    return " ".join(text.split("\n")[-lines - 1 :]).strip()
 
 
 def main(arguments: Sequence[str] = ()) -> int:

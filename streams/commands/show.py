@@ -136,7 +136,8 @@ def plain(value: Any) -> str:
 def alert_line(record: Mapping[str, Any], clock: bool = False) -> Text:
     """`2024-05-01  ALERT opened  Acme: champions quiet`."""
     colour = {"opened": "bold red", "resolved": "green", "retracted": "dim"}[record["status"]]
-    line = Text(f"{moment(record['at'], clock)}  ", "dim")
+    line = Text()  # without a style of its own: that would lie under all that is appended
+    line.append(f"{moment(record['at'], clock)}  ", "dim")
     line.append(f"ALERT {record['status']}", colour)
     line.append(f"  {record['title']}")
     return line

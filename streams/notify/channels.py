@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 import aiohttp
 import orjson
-from apprise import Apprise, NotifyFormat, NotifyType
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from streams.notify.desk import Message
 from streams.notify.rules import Channel, Rules
@@ -22,6 +22,9 @@ from streams.notify.text import body, link, subject, worst
 
 ANSWER_S = 15.0
 SIGNATURE, KEY = "Journeys-Signature", "Idempotency-Key"
+
+_ASSET = AppriseAsset(app_id="journeys", app_desc="journeys", image_url_mask="", image_url_logo="")
+"""Who speaks. No pictures: apprise would have every reader fetch its own from GitHub."""
 
 _MAIL = ("mailto", "mailtos")
 _JSON = ("json", "jsons", "xml", "xmls", "form", "forms")
@@ -60,6 +63,7 @@ def addressed(url: str, message: Message, rules: Rules) -> str:
         more = {f"+{KEY}": message.key}
     elif kind == "pagerduty":
         more = {"dedup": opens, "action": "map"} if len(message.items) == 1 else {"dedup": message.key}
+        more["overflow"] = "truncate"  # the longest summary that it documents has 1,024 characters
     if not more:
         return url
     return (
@@ -102,7 +106,14 @@ class Sender:
             return Failed(f"answered {answer.status}: {(await answer.text())[:200]}", final)
 
     def _apprise(self, channel: Channel, message: Message) -> Failed | None:
-        notifier = Apprise()
+        for part in _parts(channel, message):
+            failed = self._part(channel, part)
+            if failed is not None:
+                return failed
+        return None
+
+    def _part(self, channel: Channel, message: Message) -> Failed | None:
+        notifier = Apprise(asset=_ASSET)
         if not notifier.add(addressed(channel.url, message, self._rules)):
             return Failed("apprise does not understand its address", final=True)
         sent: Any = notifier.notify(
@@ -112,6 +123,13 @@ class Sender:
             body_format=NotifyFormat.TEXT,
         )
         return None if sent else Failed("apprise could not deliver it; its log says why")
+
+
+def _parts(channel: Channel, message: Message) -> list[Message]:
+    """The message whole; but of ends one for each, where an end closes an incident: together they would open another."""
+    if message.kind != "closed" or urlsplit(channel.url).scheme.lower() != "pagerduty":
+        return [message]
+    return [message._replace(key=item.key, items=(item,)) for item in message.items]
 
 
 def _type(message: Message) -> NotifyType:

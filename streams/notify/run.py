@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import aiohttp
 import orjson
@@ -37,6 +37,9 @@ from streams.settings import Settings, SettingsError, duration_ms, load_settings
 from streams.topics import TopicsError, make_notifications
 
 log = structlog.get_logger("journeys.notify")
+
+Outcome = Literal["sent", "tried_again", "given_up"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 POLL_MS = 200
 COMMIT_S = 1.0
@@ -89,6 +92,10 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]
         self.desk = Desk(rules)
         self._rules, self._settings, self._notes, self._sender, self._metrics = rules, settings, notes, sender, metrics
         self._queues: dict[str, asyncio.Queue[Message]] = {name: asyncio.Queue() for name in rules.channels}
+        for name in rules.channels:
+            for outcome in OUTCOMES:
+                # For Prometheus a figure that begins at 1 has never grown: the first failure would alarm nobody.
+                self._metrics.add("journeys_notifications_total", 0, name, outcome)
         self._read: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._commit_at = 0.0
@@ -211,7 +218,7 @@ class Notifier(ConsumerRebalanceListener):  # type: ignore[misc]
     def _is_over(self, failed: Failed, began: float) -> bool:
         return failed.final or (time.monotonic() - began) * 1000 >= self._rules.retry.stop
 
-    def _count(self, channel: str, outcome: str) -> None:
+    def _count(self, channel: str, outcome: Outcome) -> None:
         self._metrics.add("journeys_notifications_total", 1, channel, outcome)
 
     # --- partitions come and go --------------------------------------------------------------------------------------

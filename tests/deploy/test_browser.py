@@ -43,3 +43,16 @@ def test_one_that_was_unpacked_before_is_found_again(tmp_path: Path, monkeypatch
     script.parent.mkdir(parents=True)
     script.write_text("#!/bin/sh\n")
     assert chromium() == script
+
+
+def test_what_apt_says_of_a_package_that_it_cannot_have_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    apt = tmp_path / "apt-get"
+    apt.write_text("#!/bin/sh\necho 'E: Unable to locate package chromium' >&2; exit 100\n")
+    apt.chmod(0o755)
+    with pytest.raises(BrowserError, match=f"Unable to locate package chromium; .* name it with {VARIABLE}="):
+        chromium()

@@ -10,13 +10,14 @@ import pytest
 from jsonschema import Draft7Validator
 from typer.testing import CliRunner
 
+from deploy.npm import content
 from schemas.compatibility import released
 from streams.asyncapi import FILE, TOPICS, VERSION, document, text
 from streams.cli import app
 from streams.delivery.attributes import ABOUT, Attributes
 from streams.settings import Settings
 from streams.topics import plan
-from tests.fixtures.npm import unpacked
+from tests.fixtures.npm import ASYNCAPI
 from tests.streams.delivery.test_attributes import published
 
 OFFICIAL = "schemas/3.0.0-without-$id.json"
@@ -28,7 +29,7 @@ def test_the_checked_in_document_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("settings", [None, Settings(prefix="acme.", bootstrap="kafka-1:9092,kafka-2:9092")])
 def test_it_is_an_asyncapi_3_document_by_the_official_schema(settings: Settings | None) -> None:
-    official = Draft7Validator(orjson.loads((unpacked() / OFFICIAL).read_bytes()))
+    official = Draft7Validator(orjson.loads(content(ASYNCAPI, OFFICIAL)))
     assert [error.message for error in official.iter_errors(document(settings))] == []
     wrong = {**document(settings), "channels": {"alerts": {"adress": "alerts"}}}
     assert not official.is_valid(wrong), "the official schema takes anything"

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Browser
 
+from tests.fixtures.npm import AXE, axe_core
 from tests.streams.board.conftest import ROOT, Visit, visiting
 
 PICTURES = ROOT / "build" / "board"
@@ -36,7 +37,8 @@ def inspected(visit: Visit, where: str) -> None:
     """Nothing that axe-core calls a violation of level A or AA, with everything opened that can be; no sideways scrolling."""
     page = visit.page
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    found = Axe().run(page, options=LEVELS)
+    found = Axe(axe_core()).run(page, options=LEVELS)
+    assert found.response["testEngine"]["version"] == AXE.version
     assert found.violations_count == 0, f"{where}: {found.generate_report()}"
     assert len(found.response["passes"]) > 10
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where} is wider than the screen"

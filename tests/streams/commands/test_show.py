@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streams.commands.show import alert_card, alert_line, clearing, duration, money, reason, reasons, transition_line
+from streams.commands.show import (
+    alert_card,
+    alert_line,
+    clearing,
+    duration,
+    money,
+    reason,
+    reasons,
+    state,
+    transition_line,
+)
 
 TRANSITION: dict[str, Any] = {
     "at": "2024-05-01T12:00:07.123Z", "kind": "account", "entity": "acme", "machine": "stage", "from": "onboarding",
@@ -77,6 +87,17 @@ def test_beginning_ending_and_taken_back_can_be_told_apart() -> None:
     assert not any("strike" in str(span.style) for span in transition_line(TRANSITION).spans)
 
 
+@pytest.mark.parametrize(
+    ("to", "colour"),
+    [("churn", "red"), ("at_risk", "red"), ("watch", "yellow"), ("healthy", "green"), ("retention", "green"),
+     ("advocacy", "magenta"), ("ready", "magenta"), ("adoption", "cyan"), ("somewhere", "bold")],
+)  # fmt: skip
+def test_the_new_state_has_the_colour_of_its_kind(to: str, colour: str) -> None:
+    line = transition_line(TRANSITION | {"to": to})
+    assert [(line.plain[span.start : span.end], span.style) for span in line.spans][2] == (to, colour)
+    assert state(to).style == colour
+
+
 def test_an_alert_card_holds_everything_that_is_needed_to_act() -> None:
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(alert_card(ALERT))
@@ -88,7 +109,11 @@ def test_an_alert_card_holds_everything_that_is_needed_to_act() -> None:
 
 def test_an_alert_line_says_how_it_stands() -> None:
     assert alert_line(ALERT).plain == "2024-05-01  ALERT opened  Acme: champions quiet"
-    assert "ALERT resolved" in alert_line(ALERT | {"status": "resolved"}).plain
+    for status, colour in (("opened", "bold red"), ("resolved", "green"), ("retracted", "dim")):
+        line = alert_line(ALERT | {"status": status})
+        assert [(line.plain[span.start : span.end], span.style) for span in line.spans] == [
+            ("2024-05-01  ", "dim"), (f"ALERT {status}", colour),
+        ]  # fmt: skip
 
 
 def test_money_is_shown_in_whole_units_and_nothing_as_nothing() -> None:

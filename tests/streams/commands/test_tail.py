@@ -19,6 +19,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from rich.console import Console
+from rich.text import Text
 
 from deploy.local.process import free_port
 from streams.commands.tail import TOPICS, Tail, Wanted, follow
@@ -55,8 +56,21 @@ async def shown(
     tail: Callable[[Callable[[Any], None]], Tail], enough: Callable[[list[str]], bool], after: Any = None
 ) -> list[str]:
     """What a tail shows until it is enough. `after(lines)` runs beside it."""
+    return [line.plain for line in await coloured(tail, enough, after)]
+
+
+async def coloured(
+    tail: Callable[[Callable[[Any], None]], Tail], enough: Callable[[list[str]], bool], after: Any = None
+) -> list[Text]:
+    """The same with its colours."""
     lines: list[str] = []
-    tasks = [asyncio.create_task(tail(lambda line: lines.append(line.plain)).run())]
+    found: list[Text] = []
+
+    def show(line: Text) -> None:
+        found.append(line)
+        lines.append(line.plain)
+
+    tasks = [asyncio.create_task(tail(show).run())]
     if after is not None:
         tasks.append(asyncio.create_task(after(lines)))
     try:
@@ -69,7 +83,12 @@ async def shown(
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-    return lines
+    return found
+
+
+def styles(line: Text) -> list[tuple[str, str]]:
+    """(what is coloured, how) from left to right."""
+    return [(line.plain[span.start : span.end], str(span.style)) for span in line.spans]
 
 
 @pytest.fixture
@@ -113,6 +132,28 @@ def test_only_what_was_asked_for_is_shown(kafka: str, prefix: str, wanted: Wante
         return await shown(lambda show: Tail(settings, wanted, True, show), lambda lines: len(lines) > count)
 
     assert len(asyncio.run(work())) == count + 1
+
+
+def test_what_is_shown_has_its_colours(kafka: str, prefix: str) -> None:
+    """The state that is new, in that of its kind; when, who and why, paler; what is no record of ours, in yellow."""
+
+    async def work() -> list[Text]:
+        await create(kafka, prefix)
+        await publish(kafka, prefix, [*published(), Output("alerts", b"k", b"[]")])
+        settings = where(kafka, prefix)
+        return await coloured(lambda show: Tail(settings, Wanted(), True, show), lambda lines: len(lines) > 13)
+
+    lines = asyncio.run(work())
+    quiet = next(line for line in lines if "healthy → at_risk" in line.plain)
+    assert styles(quiet) == [
+        ("2024-01-16 00:00:00  ", "dim"), ("user    ", "dim"), ("risk: ", "dim"), ("at_risk", "red"), ("   quiet", "italic"),
+        (": idle 14 d >= 14 d", "dim"),
+    ]  # fmt: skip
+    assert [styles(line)[1] for line in lines if "ALERT" in line.plain] == [
+        ("ALERT opened", "bold red"), ("ALERT resolved", "green"),
+    ]  # fmt: skip
+    (stranger,) = [line for line in lines if line.plain.startswith("not a record of ours")]
+    assert stranger.style == "yellow"
 
 
 def test_without_a_beginning_only_what_comes_from_now_on_is_shown(kafka: str, prefix: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ssl
 import threading
 import time
 from email import message_from_bytes
@@ -57,6 +58,10 @@ class Post(NamedTuple):
 
     headers: dict[str, str]
     body: bytes
+    at: float
+    """Seconds of a clock that only goes on."""
+    path: str = ""
+    """With what stands behind the question mark."""
 
     @property
     def key(self) -> str:
@@ -74,13 +79,17 @@ class Post(NamedTuple):
 
 
 class Hook:
-    """A webhook. `answers`: statuses to give before 204; `hold`: keep requests waiting, unanswered, while it is set."""
+    """A webhook. `answers`: statuses to give before the usual one; `hold`: keep requests waiting, unanswered, while it is set.
 
-    def __init__(self) -> None:
+    It takes every path, so that it can stand for a vendor, who says `ok` (Slack's word) with 200 or 202.
+    """
+
+    def __init__(self, usual: int = 204, tls: ssl.SSLContext | None = None) -> None:
         self.posts: list[Post] = []
         self.answers: list[int] = []
         self.hold = threading.Event()
         self.port = free_port()
+        self._usual, self._tls = usual, tls
         self._ready, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
@@ -93,17 +102,18 @@ class Hook:
         return [post.key for post in self.posts]
 
     async def _take(self, request: web.Request) -> web.Response:
-        self.posts.append(Post(dict(request.headers), await request.read()))
+        self.posts.append(Post(dict(request.headers), await request.read(), time.monotonic(), request.path_qs))
         while self.hold.is_set() and not self._stop.is_set():
             await asyncio.sleep(0.02)
-        return web.Response(status=self.answers.pop(0) if self.answers else 204)
+        status = self.answers.pop(0) if self.answers else self._usual
+        return web.Response(status=status, text=None if status == 204 else "ok")
 
     async def _serve(self) -> None:
         app = web.Application()
-        app.router.add_post("/alerts", self._take)
+        app.router.add_post("/{path:.*}", self._take)
         runner = web.AppRunner(app)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self._tls).start()
         self._ready.set()
         await asyncio.to_thread(self._stop.wait)
         await runner.cleanup()

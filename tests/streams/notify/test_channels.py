@@ -129,7 +129,8 @@ def test_a_signature_covers_body_and_time() -> None:
 def test_pagerduty_gets_the_alert_s_id_as_its_key_so_that_the_end_resolves_it() -> None:
     message = messages(rules())["owners"]
     opens = message.records[0]["opens"]
-    assert addressed("pagerduty://key@api", message, rules()) == f"pagerduty://key@api?dedup={opens}&action=map"
+    wanted = f"pagerduty://key@api?dedup={opens}&action=map&overflow=truncate"
+    assert addressed("pagerduty://key@api", message, rules()) == wanted
     assert addressed("slack://a/b/c", message, rules()) == "slack://a/b/c"
     assert (
         addressed("jsons://in.acme.io?x=1", message, rules())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -120,7 +118,7 @@ def increase(samples: list[float | None], at: int, window: int) -> float | None:
 
 
 def test_the_alert_rule_fires_for_a_selection_that_fell_silent_and_for_no_other() -> None:
-    """Its expression is read here and played over the series that promtool is given; where promtool is, it says so too."""
+    """Its expression is read here and played over the series that promtool is given in tests/deploy."""
     reader = YAML(typ="safe")
     rules = reader.load((PROMETHEUS / "journeys.rules.yaml").read_text())["groups"][0]["rules"]
     (rule,) = [rule for rule in rules if rule["alert"] == "JourneysSelectionStoppedMatching"]
@@ -131,7 +129,8 @@ def test_the_alert_rule_fires_for_a_selection_that_fell_silent_and_for_no_other(
     )
     assert read is not None, "the expression is another one now: read it anew here"
     metric, before, offset, least, since = read[1], *(int(n) for n in read.groups()[1:])
-    (case,) = reader.load((PROMETHEUS / "journeys.test.yaml").read_text())["tests"]
+    cases = reader.load((PROMETHEUS / "journeys.test.yaml").read_text())["tests"]
+    (case,) = [case for case in cases if {asked["alertname"] for asked in case["alert_rule_test"]} == {rule["alert"]}]
     assert case["interval"] == "15m"
     for asked in case["alert_rule_test"]:
         at, fired = int(asked["eval_time"].removesuffix("h")) * 4, set()
@@ -144,7 +143,3 @@ def test_the_alert_rule_fires_for_a_selection_that_fell_silent_and_for_no_other(
             if (earlier or 0) >= least and not (later or 0) > 0:
                 fired.add(selection)
         assert fired == {alert["exp_labels"]["selection"] for alert in asked["exp_alerts"]}
-    if tool := shutil.which("promtool"):
-        for file in sorted(PROMETHEUS.glob("*.test.yaml")):
-            done = subprocess.run([tool, "test", "rules", file.name], cwd=PROMETHEUS, capture_output=True, text=True)
-            assert done.returncode == 0, done.stdout + done.stderr

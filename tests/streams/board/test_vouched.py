@@ -96,6 +96,7 @@ COMPANY = {
         "#curve svg": "test_numbers.test_the_retention_curve_is_who_was_there_of_all_who_started",
         "#growth svg": "test_numbers.test_the_retention_curve_is_who_was_there_of_all_who_started",
         "#growth td": "test_numbers.test_cohorts_growth_and_stay",
+        **{f"#{card} .sub": "test_numbers.test_cohorts_growth_and_stay" for card in ("curve", "growth", "cohorts")},
         "#cohorts td": "test_numbers.test_cohorts_growth_and_stay",
         "#power svg": "test_numbers.test_how_often_people_act",
         "#power .sub": "test_numbers.test_how_often_people_act",

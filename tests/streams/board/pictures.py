@@ -23,6 +23,7 @@ PICTURES = (
     ("board-account", "/account/a-ashdown", "light", 1440, 1300),
     ("board-user", "/user/u-ashdown-priya.abe", "dark", 1440, 900),
     ("board-journeys", "/journeys", "dark", 1440, 1320),
+    ("board-operations", "/operations", "light", 1440, 1180),
     ("board-phone", "/", "dark", 390, 844),
 )
 """Name, address, theme, width and height in pixels."""

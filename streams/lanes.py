@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,10 +24,10 @@ from streams.delivery.task import Task
 TURN_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
 
-BEHIND_S = 0.5
+BEHIND_S = 1.0
 """A slice takes one turn of computing; of a partition that is behind, as many as this allows: each slice costs a dozen sends
-and a record of each entity that it touches, whatever is in it, and nobody waits for its first record any more. A worker
-that is told to give its partitions up ends the slices that it has begun."""
+and a record of each entity that it touches, whatever is in it, and nobody waits for its first record any more. A worker that
+is told to give its partitions up ends the slices that it has begun, so only one lane at a time computes one of those."""
 
 SLICE_RECORDS = 4_000
 """... and this many records, where they are cheap: what a slice publishes should not wait for more."""
@@ -72,6 +73,7 @@ class Way(NamedTuple):
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
     span       {source topic: most event time (ms) of a slice}: between two of them others have their turn
     judge      (topic, records, what came of them) -> raises where a source has too many dead letters
+    long       whoever computes a slice of many turns holds it; one for all lanes of a worker
     """
 
     appender: Appender
@@ -84,6 +86,7 @@ class Way(NamedTuple):
     moved: Callable[[Lane], None] = lambda lane: None
     now: Callable[[], int] = wall_ms
     judge: Callable[[str, Sequence[Record], Sequence[Output]], None] = lambda topic, records, outputs: None
+    long: AbstractAsyncContextManager[object] = nullcontext()
 
 
 class Lane:
@@ -101,6 +104,7 @@ class Lane:
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         # Records computed in one go; adapts to what a record costs and, where a slice has a span, how far it goes.
         self.slice = 1 if way.span else 100
+        self._behind = False  # as of the last slice
         self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
@@ -233,6 +237,13 @@ class Lane:
         return None
 
     async def _process(self, topic: str) -> Work | None:
+        """One slice, when it is its turn."""
+        if not self._behind:
+            return await self._slice(topic)
+        async with self._way.long:
+            return None if self._closing else await self._slice(topic)
+
+    async def _slice(self, topic: str) -> Work | None:
         """One slice of the first batch of this input."""
         batch, taken = self._inbox[topic][0], self._taken[topic]
         records = batch.records[taken : taken + self.slice]
@@ -248,7 +259,8 @@ class Lane:
             self._end_batch(batch)
         self._way.judge(topic, records, work.outputs)
         moved = self.task.time_of(topic) - before if before > NOTHING_YET else None
-        self._adapt(len(records), seconds, batch.highwater - records[-1].offset > SLICE_RECORDS, moved)
+        self._behind = batch.highwater - records[-1].offset > SLICE_RECORDS
+        self._adapt(len(records), seconds, moved)
         if moved is not None and topic in self._way.span:
             self._narrow(len(records), moved, self._way.span[topic])
         return work
@@ -282,10 +294,10 @@ class Lane:
             if last <= self._durable[batch.topic]:  # else when the records before it are
                 self._tell(batch.topic, self._durable[batch.topic])
 
-    def _adapt(self, records: int, seconds: float, behind: bool, moved: int | None) -> None:
+    def _adapt(self, records: int, seconds: float, moved: int | None) -> None:
         """How long the next slice may be, by what this one took (s), and how far it moved time (ms), if that is known."""
-        fit = int(records * (BEHIND_S if behind else TURN_S) / max(seconds, 1e-6))
-        dense = behind and moved is not None and moved <= DENSE_MS
+        fit = int(records * (BEHIND_S if self._behind else TURN_S) / max(seconds, 1e-6))
+        dense = self._behind and moved is not None and moved <= DENSE_MS
         self.slice = max(1, min(LONG_RECORDS if dense else SLICE_RECORDS, fit, self.slice * 2))
 
     def _narrow(self, records: int, moved: int, span: int) -> None:

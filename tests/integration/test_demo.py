@@ -25,7 +25,9 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PATH": str(Path(sys.executable).parent), "PYTHONUNBUFFERED": "1", "COLUMNS": "140", **more}
 
 
-@pytest.mark.timeout(660)  # three minutes on two quiet cores, five on slow ones, and the suite's other half runs beside it
+@pytest.mark.timeout(
+    660
+)  # three minutes on two quiet cores, five on slow ones, and the suite's other half runs beside it
 def test_the_demo_tells_the_story_in_order_and_ends(kafka: str, clickhouse: Any) -> None:
     env = environment(KAFKA=kafka, CLICKHOUSE=clickhouse.url, ONCE="1")
     done = subprocess.run(COMMAND, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)

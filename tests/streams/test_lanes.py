@@ -149,6 +149,39 @@ def test_others_have_their_turn_within_a_slice(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(scenario())
 
 
+def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "TURN_S", 0.0)
+
+    async def scenario() -> None:
+        long = asyncio.Lock()
+        stages = [await Stage(FakeSender(), long=long).start() for _ in range(2)]
+        for stage in stages:
+            stage.put([event(n, n) for n in range(50)], more=50_000)
+            await stage.until(lambda stage=stage: not stage.lane.waiting)  # type: ignore[misc]
+            assert stage.lane._behind
+            stage.lane.slice = 4_000
+            stage.put([event(n, 50 + n) for n in range(4_000)], more=50_000)
+        begun = set()
+        while any(stage.lane.waiting for stage in stages):
+            await asyncio.sleep(0)
+            under_way = [n for n, stage in enumerate(stages) if stage.lane._taken["direct"] and stage.lane.waiting]
+            assert len(under_way) <= 1
+            begun |= set(under_way)
+        assert begun == {0, 1}
+        stages[0].put([event(n, 5_000 + n) for n in range(4_000)], more=50_000)
+        async with long:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            stages[0].lane.close()
+        assert stages[0].running is not None
+        await asyncio.wait_for(stages[0].running, 5)
+        assert stages[0].lane.waiting == 1, "a slice that had only waited is left to the next owner"
+
+    asyncio.run(scenario())
+
+
 def test_a_slice_that_was_begun_is_ended_when_the_lane_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "TURN_S", 0.0)
 

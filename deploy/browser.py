@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deploy.debian import DebianError, apt, home, own, run
+from deploy.cache import kept
+from deploy.debian import DebianError, apt, own, run
 
 Say = Callable[[str], None]
 
@@ -73,7 +74,7 @@ def installed() -> Path | None:
 
 def folder() -> Path:
     """Where we unpack, for whoever is not root."""
-    return home("chromium")
+    return kept("chromium")
 
 
 def unpacked() -> Path | None:

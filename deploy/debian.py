@@ -14,11 +14,6 @@ class DebianError(RuntimeError):
     """apt or dpkg failed; the message has its last words."""
 
 
-def home(program: str) -> Path:
-    """Where we unpack, for whoever is not root, or where not all of a package is wanted."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journeys" / program
-
-
 def own(lists: Path, cache: Path) -> tuple[str, ...]:
     """Options by which apt keeps its lists and what it fetches there, which asks for no right of root."""
     for path in (lists / "partial", cache / "archives" / "partial"):

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.cache import kept
+
 SDKS = Path(__file__).parents[1] / ".sdks" / "bin"
 """Where `make sdks` puts an npm, for a machine that has none."""
 
@@ -41,7 +43,7 @@ def content(package: Package, path: str) -> bytes:
 
 
 def _archive(package: Package) -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journeys" / "npm"
+    home = kept("npm")
     archive = home / f"{package.name.strip('@').replace('/', '-')}-{package.version}.tgz"
     if archive.exists():
         return archive

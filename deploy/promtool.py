@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.debian import DebianError, apt, home, own, run
+from deploy.cache import kept
+from deploy.debian import DebianError, apt, own, run
 
 Say = Callable[[str], None]
 
@@ -33,7 +34,7 @@ def promtool(say: Say = print) -> Path:
         raise PromtoolError(
             f"there is no promtool here, and no apt-get to get one: install Prometheus, or name it with {VARIABLE}="
         )
-    folder = home("promtool")
+    folder = kept("promtool")
     say(f"promtool: none on this machine; fetching Debian's package prometheus (about 20 MB) into {folder}")
     try:
         _unpack(folder)
@@ -57,7 +58,7 @@ def installed() -> Path | None:
 
 def unpacked() -> Path | None:
     """The one that we unpacked earlier."""
-    program = home("promtool") / "promtool"
+    program = kept("promtool") / "promtool"
     return program if program.is_file() else None
 
 

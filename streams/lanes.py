@@ -30,11 +30,11 @@ and a record of each entity that it touches, whatever is in it, and nobody waits
 is told to give its partitions up ends the slices that it has begun, so only one lane at a time computes one of those."""
 
 SLICE_RECORDS = 4_000
-"""... and this many records, where they are cheap: what a slice publishes should not wait for more."""
+"""Records of a slice, however cheap they are: what it publishes should not wait for more."""
 
 LONG_RECORDS = 16_000
 """... or this many, where a partition is behind by more than those and they move time by little (`DENSE_MS`): of 25,000
-users 0.74 are touched a record in a slice of 4,000, and 0.40 in one of these. `make bench`: a fifth less CPU."""
+users 0.74 are touched a record in a slice of 4,000, and 0.40 in one of these (docs/performance.md)."""
 
 DENSE_MS = 21_600_000
 """Event time of a slice up to which the next one may be that long. What one partition is ahead of others is kept open."""

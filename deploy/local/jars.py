@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.cache import kept
 from deploy.local.process import Say, ServiceError, quiet
 
 KAFKA_VERSION = "4.4.0"
@@ -45,8 +45,8 @@ class Jar(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where fetched jars are kept between runs, for all checkouts of this user: `$XDG_CACHE_HOME/journeys/jars`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "journeys" / "jars"
+    """Where fetched jars are kept between runs."""
+    return kept("jars")
 
 
 def locked(lock: Path = LOCK) -> list[Jar]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import debian
+from deploy.cache import kept
 from deploy.promtool import VARIABLE, PromtoolError, main, promtool
 
 
@@ -48,7 +48,7 @@ def test_what_apt_says_of_a_package_that_it_cannot_have_is_passed_on(bare: Path)
 
 def test_of_the_package_only_this_program_is_kept(bare: Path) -> None:
     """apt and dpkg are played: the one leaves a package where it stands, the other lays its files out."""
-    folder = debian.home("promtool")
+    folder = kept("promtool")
     program(bare / "apt-get", 'case "$*" in *download*) /bin/echo of Debian > prometheus_2_amd64.deb;; esac')
     program(
         bare / "dpkg-deb",

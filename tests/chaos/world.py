@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import NodeNotReadyError
 
 from deploy.demo.engine import Plan
 from deploy.demo.feed import Feeder, due
@@ -174,11 +175,17 @@ class World:
             shutil.copy(member.log, self._logs)
 
     async def forget_topics(self) -> None:
-        """A broker with ten thousand partitions is another broker."""
+        """A broker with ten thousand partitions is another broker.
+
+        One that was stopped is fenced by its controller for some seconds after it goes on: metadata name no broker then.
+        """
         admin = AIOKafkaAdminClient(bootstrap_servers=self.plan.kafka)
         await admin.start()
         try:
-            await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(self.plan.prefix)])
+            async with asyncio.timeout(PATIENCE_S):
+                while not (names := await _topics(admin)):
+                    await asyncio.sleep(0.2)
+            await admin.delete_topics([name for name in names if name.startswith(self.plan.prefix)])
         finally:
             await admin.close()
 
@@ -348,6 +355,14 @@ async def until(
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds:.0f} s: {what}\n{told()[-2_000:]}")
         await asyncio.sleep(0.05)
+
+
+async def _topics(admin: AIOKafkaAdminClient) -> list[str]:
+    """Names of all topics; none while the cluster has no broker to ask."""
+    try:
+        return list(await admin.list_topics())
+    except NodeNotReadyError:
+        return []
 
 
 STOP, GO = signal.SIGSTOP, signal.SIGCONT

@@ -333,7 +333,7 @@ class Engine:
         way = Way(
             self._appender, own, self._durable(partition), self._progress(partition), until,
             dict.fromkeys(sources if self.graph.exact else (), self.graph.max_skew),
-            self._skew.hold, self._skew.moved, judge=self._dead_limit.look, long=self._long,
+            self._skew.hold, self._skew.moved, after=self._skew.after, judge=self._dead_limit.look, long=self._long,
         )  # fmt: skip
         return Lane(f"{name}/{partition}", task, readings, way)
 

@@ -39,6 +39,10 @@ users 0.74 are touched a record in a slice of 4,000, and 0.40 in one of these (d
 DENSE_MS = 21_600_000
 """Event time of a slice up to which the next one may be that long. What one partition is ahead of others is kept open."""
 
+LINGER_S = 3.0
+"""So long records of a hop may wait for more of them while a source of this worker is behind: an account that a slice of 230
+touches is written for one or two of its people, and for five in a slice of 2,000 (docs/performance.md)."""
+
 STEP = 200
 """Records or entities between two looks at the clock: some ms, where each folds a few inputs."""
 
@@ -72,6 +76,7 @@ class Way(NamedTuple):
     moved      this lane has computed a slice
     until      {source topic: time (ms) that it is to end at once it has been read to its end}
     span       {source topic: most event time (ms) of a slice}: between two of them others have their turn
+    after      topic -> whether it is a hop, and a source of this worker is behind: then nobody waits for it either
     judge      (topic, records, what came of them) -> raises where a source has too many dead letters
     long       whoever computes a slice of many turns holds it; one for all lanes of a worker
     """
@@ -84,6 +89,7 @@ class Way(NamedTuple):
     span: Mapping[str, int] = MappingProxyType({})
     hold: Callable[[Lane, str], bool] = lambda lane, topic: False
     moved: Callable[[Lane], None] = lambda lane: None
+    after: Callable[[str], bool] = lambda topic: False
     now: Callable[[], int] = wall_ms
     judge: Callable[[str, Sequence[Record], Sequence[Output]], None] = lambda topic, records, outputs: None
     long: AbstractAsyncContextManager[object] = nullcontext()
@@ -104,7 +110,8 @@ class Lane:
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         # Records computed in one go; adapts to what a record costs and, where a slice has a span, how far it goes.
         self.slice = 1 if way.span else 100
-        self._behind = False  # as of the last slice
+        self.behind = False  # as of the last slice
+        self._sliced_at = 0.0
         self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
@@ -230,40 +237,61 @@ class Lane:
         """An input with a batch that may be computed, each in its turn."""
         waiting = [topic for topic, batches in self._inbox.items() if batches]
         for topic in waiting:
-            if not self._way.hold(self, topic):
+            if not self._way.hold(self, topic) and not self._lingers(topic):
                 self._inbox[topic] = self._inbox.pop(topic)  # to the end of the line
                 return topic
         self._held = bool(waiting)
         return None
 
+    def _lingers(self, topic: str) -> bool:
+        """Whether to wait for more of this hop, so that a slice is worth its while."""
+        if not self._way.after(topic) or time.monotonic() - self._sliced_at >= LINGER_S:
+            return False
+        return sum(len(batch.records) for batch in self._inbox[topic]) < min(self.slice, SLICE_RECORDS)
+
     async def _process(self, topic: str) -> Work | None:
         """One slice, when it is its turn."""
-        if not self._behind:
+        if not self.behind:
             return await self._slice(topic)
         async with self._way.long:
             return None if self._closing else await self._slice(topic)
 
     async def _slice(self, topic: str) -> Work | None:
-        """One slice of the first batch of this input."""
-        batch, taken = self._inbox[topic][0], self._taken[topic]
-        records = batch.records[taken : taken + self.slice]
-        self._taken[topic] += len(records)
-        whole = self._taken[topic] >= len(batch.records)
+        """One slice of what waits of this input."""
+        records, whole, highwater = self._gather(topic)
         if not records:
-            self._end_batch(batch)
+            self._end_batches(whole)
             self._wake.set()  # an empty batch is no work, but another one may follow it
             return None
         before = self.task.time_of(topic)
-        work, seconds = await self._in_turns(topic, records, whole and self._is_last(batch))
-        if whole:
-            self._end_batch(batch)
+        work, seconds = await self._in_turns(topic, records, self._is_all(topic, whole))
+        self._end_batches(whole)
         self._way.judge(topic, records, work.outputs)
         moved = self.task.time_of(topic) - before if before > NOTHING_YET else None
-        self._behind = batch.highwater - records[-1].offset > SLICE_RECORDS
+        self.behind = highwater - records[-1].offset > SLICE_RECORDS or self._way.after(topic)
         self._adapt(len(records), seconds, moved)
+        self._sliced_at = time.monotonic()
         if moved is not None and topic in self._way.span:
             self._narrow(len(records), moved, self._way.span[topic])
         return work
+
+    def _gather(self, topic: str) -> tuple[list[Record], list[Batch], int]:
+        """(records of one slice, the batches that end in it, the topic's end as the last of its batches was told)."""
+        records: list[Record] = []
+        whole: list[Batch] = []
+        highwater = 0
+        for batch in self._inbox[topic]:
+            taken, room = self._taken[topic], self.slice - len(records)
+            if room <= 0:
+                break
+            records += batch.records[taken : taken + room]
+            highwater = batch.highwater
+            if taken + room < len(batch.records):
+                self._taken[topic] += room
+                break
+            self._taken[topic] = 0
+            whole.append(batch)
+        return records, whole, highwater
 
     async def _in_turns(self, topic: str, records: Sequence[Record], caught_up: bool) -> tuple[Work, float]:
         """(work, seconds of computing it): a turn of computing, then the others', and so on."""
@@ -277,27 +305,27 @@ class Lane:
                 began = time.perf_counter()
         raise AssertionError("steps end with a work")
 
-    def _is_last(self, batch: Batch) -> bool:
-        """Whether the topic ends with it, for now."""
-        return self.readings[batch.topic].waiting == 1 and batch.end >= batch.highwater
+    def _is_all(self, topic: str, whole: list[Batch]) -> bool:
+        """Whether the topic ends with these, for now."""
+        return self.readings[topic].waiting == len(whole) > 0 and whole[-1].end >= whole[-1].highwater
 
-    def _end_batch(self, batch: Batch) -> None:
-        """The batch is computed."""
-        self._inbox[batch.topic].popleft()
-        self._taken[batch.topic] = 0
-        reading = self.readings[batch.topic]
-        reading.end = batch.end
-        reading.waiting -= 1
-        last = batch.records[-1].offset + 1 if batch.records else batch.begin
-        if last < batch.end:
-            self._gaps[batch.topic].append((last, batch.end))
-            if last <= self._durable[batch.topic]:  # else when the records before it are
-                self._tell(batch.topic, self._durable[batch.topic])
+    def _end_batches(self, whole: list[Batch]) -> None:
+        """They are computed."""
+        for batch in whole:
+            self._inbox[batch.topic].popleft()
+            reading = self.readings[batch.topic]
+            reading.end = batch.end
+            reading.waiting -= 1
+            last = batch.records[-1].offset + 1 if batch.records else batch.begin
+            if last < batch.end:
+                self._gaps[batch.topic].append((last, batch.end))
+                if last <= self._durable[batch.topic]:  # else when the records before it are
+                    self._tell(batch.topic, self._durable[batch.topic])
 
     def _adapt(self, records: int, seconds: float, moved: int | None) -> None:
         """How long the next slice may be, by what this one took (s), and how far it moved time (ms), if that is known."""
-        fit = int(records * (BEHIND_S if self._behind else TURN_S) / max(seconds, 1e-6))
-        dense = self._behind and moved is not None and moved <= DENSE_MS
+        fit = int(records * (BEHIND_S if self.behind else TURN_S) / max(seconds, 1e-6))
+        dense = self.behind and moved is not None and moved <= DENSE_MS
         self.slice = max(1, min(LONG_RECORDS if dense else SLICE_RECORDS, fit, self.slice * 2))
 
     def _narrow(self, records: int, moved: int, span: int) -> None:

@@ -72,6 +72,12 @@ class Skew:
         self._held.add(lane)
         return True
 
+    def after(self, topic: str) -> bool:
+        """Whether it follows sources of which one is behind, and that do not wait for it."""
+        if self._exact or self._is_source(topic):
+            return False
+        return any(lane.behind for lane, _ in self._behind.values())
+
     def moved(self, lane: Lane) -> None:
         """This lane has computed something."""
         if self._held and lane not in self._held:

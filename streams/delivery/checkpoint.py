@@ -15,8 +15,8 @@ from itertools import islice
 class Checkpoint:
     """Which entities are dirty, and how far the checkpoint under way has got. Times in ms."""
 
-    def __init__(self, every: int, events: int, refresh: int) -> None:
-        self._every, self._events, self._refresh = every, events, refresh
+    def __init__(self, every: int, events: int, refresh: int, behind: int, busy: int) -> None:
+        self._every, self._events, self._refresh, self._behind, self._busy = every, events, refresh, behind, busy
         self._dirty: dict[bytes, None] = {}
         self._writing: dict[bytes, None] = {}
         self._ended: dict[bytes, None] = {}
@@ -68,13 +68,15 @@ class Checkpoint:
         """Something that only the snapshot holds has changed."""
         self._moved = True
 
-    def due(self, now: int) -> bool:
+    def due(self, now: int, more: bool) -> bool:
+        """Whether to begin one. `more`: there are records to read."""
         if self.running:
             return False
         if self._begun_at is None:
             self._begun_at = now
         waited = abs(now - self._begun_at)  # a clock that is set back must not put it off
-        due = waited >= self._every or self._count >= self._events
+        every = self._behind if more and self._count >= self._busy else self._every
+        due = waited >= every or self._count >= self._events
         return (self._moved and due) or waited >= self._refresh
 
     def begin(self, now: int, snapshot: bytes, commit: dict[str, int]) -> None:

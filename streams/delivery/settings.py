@@ -31,6 +31,8 @@ class TaskSettings:
     text               the definition itself, kept in the changelog for those that come after it
     checkpoint_every   entities without outputs are written at least this often, so a busy key costs one record a second
     checkpoint_events  ... and after this many records: the most that a crash makes us read again
+    checkpoint_behind  ... but in catch-up only this often: an entity is written once for many events, and nobody waits
+    checkpoint_busy    it is catch-up when so many records were read since the last checkpoint, and there are more
     write_slice        entities written by one Work of a checkpoint: 1,000 take a few ms
     timer_slice        timers fired by one Work, for the same reason: an entity that has to be decoded first costs 0.2 ms
     heartbeat_every    while behind; a tenth of it when caught up, where it decides how long accounts wait
@@ -52,6 +54,8 @@ class TaskSettings:
     clock: ClockSettings = field(default_factory=ClockSettings)
     checkpoint_every: int = 1_000
     checkpoint_events: int = 50_000
+    checkpoint_behind: int = 30_000
+    checkpoint_busy: int = 4_000
     write_slice: int = 1_000
     timer_slice: int = 200
     heartbeat_every: int = 1_000

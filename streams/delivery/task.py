@@ -85,7 +85,10 @@ class Task(Generic[E]):
         self._table: Table[E] = Table(logic)
         self._timers = Timers(self._table.deadline)
         self._unheard = Timers(self._table.settles)
-        self._checkpoint = Checkpoint(settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every)
+        self._checkpoint = Checkpoint(
+            settings.checkpoint_every, settings.checkpoint_events, settings.refresh_every, settings.checkpoint_behind,
+            settings.checkpoint_busy,
+        )  # fmt: skip
         self._hops = settings.stamped.union(settings.heartbeats)
         self._inbox = Inbox(logic.read, self._table.applied, self._hops, self.counts)
         self._view = BesideView()
@@ -219,7 +222,7 @@ class Task(Generic[E]):
 
         Between two of them anything else may go on, but nobody may move this task: no other `process`, `tick` or `drain`.
         """
-        self._begin(now)
+        self._begin(now, not caught_up)
         if self._announced == NEVER:  # "do not wait for me" was true until these records came
             self._announced = NOTHING_YET
         source = self._inputs[topic]
@@ -258,7 +261,7 @@ class Task(Generic[E]):
         all_caught_up = len(caught_up) == len(self._inputs)
         if not self._anything_to_do(now, all_caught_up):
             return None
-        self._begin(now)
+        self._begin(now, not all_caught_up)
         self._fire(now)
         return self._finish(now, all_caught_up, [], self._settings.write_slice)
 
@@ -286,14 +289,14 @@ class Task(Generic[E]):
             return True
         self._announce()
         return (
-            self._checkpoint.running or self._checkpoint.due(now)
+            self._checkpoint.running or self._checkpoint.due(now, not caught_up)
             or self._heartbeat_due(now, caught_up) or self._levels_due(now)
         )  # fmt: skip
 
-    def _begin(self, now: int) -> None:
+    def _begin(self, now: int, more: bool) -> None:
         """A new batch. A checkpoint begins before its records are read: see `checkpoint`."""
         self._batch += 1
-        if self._checkpoint.due(now):
+        if self._checkpoint.due(now, more):
             self._checkpoint.begin(now, self._snapshot(), self.positions)
 
     def _finish(self, now: int, caught_up: bool, changelog: list[list[Change]], writes: int) -> Work:

@@ -79,10 +79,14 @@ def test_state_is_durable_before_what_follows_from_it_is_published() -> None:
     asyncio.run(scenario())
 
 
-def test_the_next_slice_is_computed_while_one_is_in_flight_and_waits_for_its_end() -> None:
+def test_the_next_slice_is_computed_while_one_is_in_flight_and_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "SLICE_RECORDS", 3)
+
     async def scenario() -> None:
         stage = await Stage(FakeSender()).start()
-        stage.sender.gate = asyncio.Event()
+        stage.lane.slice, stage.sender.gate = 3, asyncio.Event()
         for turn in range(3):
             stage.put([event(1, turn * 10 + n) for n in range(3)])
         await stage.until(lambda: stage.task.counts["read", "direct"] == 6)
@@ -131,6 +135,65 @@ def test_a_partition_that_is_far_behind_is_computed_in_long_slices_where_they_mo
     asyncio.run(scenario())
 
 
+def test_what_follows_a_source_that_is_behind_waits_for_more_and_takes_it_in_one_slice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "LINGER_S", 60.0)
+
+    async def scenario() -> None:
+        source_is_behind = True
+        stage = await Stage(FakeSender(), after=lambda topic: source_is_behind).start()
+        stage.lane.slice = 100
+        stage.put([event(1, n) for n in range(100)])  # enough for a slice
+        await stage.until(lambda: not stage.lane.waiting)
+        works, stage.lane.slice = stage.lane.works, 100
+        for turn in range(2):
+            for _ in range(20):
+                stage.lane.nudge()
+                await asyncio.sleep(0)
+            assert stage.task.counts["read", "direct"] == 100, "too little to begin with"
+            stage.put([event(2, turn * 30 + n) for n in range(30)])
+        source_is_behind = False
+        await stage.until(lambda: not stage.lane.waiting and stage.lane.works > works)
+        assert stage.task.counts["read", "direct"] == 160
+        assert stage.lane.readings["direct"].end == 160
+
+    asyncio.run(scenario())
+
+
+def test_nothing_waits_for_ever_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LINGER_S", 0.05)
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender(), after=lambda topic: True).start()
+        for turn in range(3):
+            stage.put([event(1, turn)])
+            await stage.until(lambda: not stage.lane.waiting)
+        await stage.until(lambda: stage.committed == {"direct": 3})
+
+    asyncio.run(scenario())
+
+
+def test_a_slice_ends_in_the_middle_of_a_later_batch_and_the_next_one_goes_on_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "SLICE_RECORDS", 5)
+
+    async def scenario() -> None:
+        sender = FakeSender()
+        stage = await Stage(sender).start()
+        stage.lane.slice, sender.gate = 5, asyncio.Event()
+        for begin in range(3):
+            stage.put([event(1, begin * 4 + n) for n in range(4)])
+        await stage.until(lambda: stage.task.counts["read", "direct"] == 10)  # one done, one computed ahead
+        assert stage.lane.readings["direct"].end == 8
+        assert stage.lane.readings["direct"].waiting == 1, "the third batch is not at its end"
+        sender.gate.set()
+        await stage.until(lambda: stage.committed == {"direct": 12})
+
+    asyncio.run(scenario())
+
+
 def test_others_have_their_turn_within_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "TURN_S", 0.0)
 
@@ -153,6 +216,20 @@ def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_tu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lanes, "TURN_S", 0.0)
+    under_way: set[Lane] = set()
+    seen: list[set[Lane]] = []
+    in_turns = Lane._in_turns
+
+    async def noted(lane: Lane, topic: str, records: list[Record], caught_up: bool) -> Any:
+        under_way.add(lane)
+        if len(records) > STEP:
+            seen.append(set(under_way))
+        try:
+            return await in_turns(lane, topic, records, caught_up)
+        finally:
+            under_way.discard(lane)
+
+    monkeypatch.setattr(Lane, "_in_turns", noted)
 
     async def scenario() -> None:
         long = asyncio.Lock()
@@ -160,16 +237,13 @@ def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_tu
         for stage in stages:
             stage.put([event(n, n) for n in range(50)], more=50_000)
             await stage.until(lambda stage=stage: not stage.lane.waiting)  # type: ignore[misc]
-            assert stage.lane._behind
+            assert stage.lane.behind
             stage.lane.slice = 4_000
             stage.put([event(n, 50 + n) for n in range(4_000)], more=50_000)
-        begun = set()
         while any(stage.lane.waiting for stage in stages):
             await asyncio.sleep(0)
-            under_way = [n for n, stage in enumerate(stages) if stage.lane._taken["direct"] and stage.lane.waiting]
-            assert len(under_way) <= 1
-            begun |= set(under_way)
-        assert begun == {0, 1}
+        assert [len(at_once) for at_once in seen] == [1, 1]
+        assert seen[0] != seen[1], "each had its turn"
         stages[0].put([event(n, 5_000 + n) for n in range(4_000)], more=50_000)
         async with long:
             for _ in range(20):

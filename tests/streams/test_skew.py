@@ -83,3 +83,15 @@ def test_as_long_as_something_follows_there_is_patience() -> None:
     world.now = 10 * PATIENCE_S
     assert world.holds(3 + AHEAD * DAY)
     assert not world.counts
+
+
+def test_what_follows_a_source_is_in_no_hurry_while_one_is_behind_unless_sources_wait_for_it() -> None:
+    world = World()
+    world.source.behind = True
+    assert not world.skew.after("events"), "exact: sources wait for it"
+    fast = Skew(DAY, lambda topic: topic == "raw", lambda t, p: world.ends[t], False)
+    fast.watch({("raw", 0): world.source, ("users", 0): world.after})
+    assert fast.after("events")
+    assert not fast.after("raw")
+    world.source.behind = False
+    assert not fast.after("events")

@@ -75,6 +75,23 @@ def test_a_checkpoint_comes_after_many_records_even_when_no_time_passes() -> Non
     assert driven.committed == {"direct": 3}
 
 
+def test_in_catch_up_a_checkpoint_waits_for_many_records_but_not_for_ever_and_not_once_all_is_read() -> None:
+    settings = replace(SETTINGS, checkpoint_every=1_000, checkpoint_behind=5_000, checkpoint_busy=3)
+    driven = Driven(settings=settings).take_over()
+    driven.take(event(0, "ann", 10))
+    driven.now = 1_000
+    driven.take(event(1, "bob", 20), event(2, "bob", 20), event(3, "bob", 20))
+    assert driven.committed == {"direct": 1}, "one record is no catch-up"
+    driven.now = 5_000
+    driven.take(event(4, "bob", 20))
+    assert driven.committed == {"direct": 1}
+    driven.now = 6_000
+    driven.take(*(event(offset, "bob", 20) for offset in (5, 6, 7)))
+    assert driven.committed == {"direct": 5}
+    driven.tick(1_000)
+    assert driven.committed == {"direct": 8}, "all is read"
+
+
 def test_a_large_checkpoint_is_written_in_slices_and_commits_at_its_end() -> None:
     driven = Driven(settings=replace(SETTINGS, write_slice=2)).take_over()
     driven.take(*[event(i, f"user{i}", 10) for i in range(5)])

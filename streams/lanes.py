@@ -110,8 +110,8 @@ class Lane:
         self._gaps: dict[str, deque[tuple[int, int]]] = {topic: deque() for topic in readings}
         # Records computed in one go; adapts to what a record costs and, where a slice has a span, how far it goes.
         self.slice = 1 if way.span else 100
-        self.behind = False  # as of the last slice
-        self._sliced_at = 0.0
+        self.behind: set[str] = set()  # inputs that are, as of the last slice of each
+        self._sliced_at = dict.fromkeys(readings, 0.0)
         self.longest = 0.0  # seconds that the longest computing in one go took; whoever reports it sets it back
         self._wake = asyncio.Event()
         self._held = False  # all that waits here waits for partitions that are behind
@@ -245,13 +245,13 @@ class Lane:
 
     def _lingers(self, topic: str) -> bool:
         """Whether to wait for more of this hop, so that a slice is worth its while."""
-        if not self._way.after(topic) or time.monotonic() - self._sliced_at >= LINGER_S:
+        if not self._way.after(topic) or time.monotonic() - self._sliced_at[topic] >= LINGER_S:
             return False
         return sum(len(batch.records) for batch in self._inbox[topic]) < min(self.slice, SLICE_RECORDS)
 
     async def _process(self, topic: str) -> Work | None:
         """One slice, when it is its turn."""
-        if not self.behind:
+        if not self._in_no_hurry(topic):
             return await self._slice(topic)
         async with self._way.long:
             return None if self._closing else await self._slice(topic)
@@ -261,6 +261,7 @@ class Lane:
         records, whole, highwater = self._gather(topic)
         if not records:
             self._end_batches(whole)
+            self.behind.discard(topic)
             self._wake.set()  # an empty batch is no work, but another one may follow it
             return None
         before = self.task.time_of(topic)
@@ -268,9 +269,12 @@ class Lane:
         self._end_batches(whole)
         self._way.judge(topic, records, work.outputs)
         moved = self.task.time_of(topic) - before if before > NOTHING_YET else None
-        self.behind = highwater - records[-1].offset > SLICE_RECORDS or self._way.after(topic)
-        self._adapt(len(records), seconds, moved)
-        self._sliced_at = time.monotonic()
+        if highwater - records[-1].offset > SLICE_RECORDS:
+            self.behind.add(topic)
+        else:
+            self.behind.discard(topic)
+        self._adapt(len(records), seconds, moved, self._in_no_hurry(topic))
+        self._sliced_at[topic] = time.monotonic()
         if moved is not None and topic in self._way.span:
             self._narrow(len(records), moved, self._way.span[topic])
         return work
@@ -322,10 +326,14 @@ class Lane:
                 if last <= self._durable[batch.topic]:  # else when the records before it are
                     self._tell(batch.topic, self._durable[batch.topic])
 
-    def _adapt(self, records: int, seconds: float, moved: int | None) -> None:
+    def _in_no_hurry(self, topic: str) -> bool:
+        """Whether nobody waits for its next record: it is behind, or what it follows is."""
+        return topic in self.behind or self._way.after(topic)
+
+    def _adapt(self, records: int, seconds: float, moved: int | None, in_no_hurry: bool) -> None:
         """How long the next slice may be, by what this one took (s), and how far it moved time (ms), if that is known."""
-        fit = int(records * (BEHIND_S if self.behind else TURN_S) / max(seconds, 1e-6))
-        dense = self.behind and moved is not None and moved <= DENSE_MS
+        fit = int(records * (BEHIND_S if in_no_hurry else TURN_S) / max(seconds, 1e-6))
+        dense = in_no_hurry and moved is not None and moved <= DENSE_MS
         self.slice = max(1, min(LONG_RECORDS if dense else SLICE_RECORDS, fit, self.slice * 2))
 
     def _narrow(self, records: int, moved: int, span: int) -> None:

@@ -76,7 +76,7 @@ class Skew:
         """Whether it follows sources of which one is behind, and that do not wait for it."""
         if self._exact or self._is_source(topic):
             return False
-        return any(lane.behind for lane, _ in self._behind.values())
+        return any(topic in lane.behind for lane, topic in self._behind.values())
 
     def moved(self, lane: Lane) -> None:
         """This lane has computed something."""

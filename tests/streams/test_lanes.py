@@ -174,6 +174,36 @@ def test_nothing_waits_for_ever_for_more(monkeypatch: pytest.MonkeyPatch) -> Non
     asyncio.run(scenario())
 
 
+def test_an_input_is_no_longer_behind_once_its_end_is_reached_be_there_records_or_not() -> None:
+    async def scenario() -> None:
+        stage = await Stage(FakeSender()).start()
+        stage.put([event(1, 1)], more=50_000)
+        await stage.until(lambda: not stage.lane.waiting)
+        assert stage.lane.behind == {"direct"}
+        stage.put([], beyond=50_000)  # a transaction that was taken back
+        await stage.until(lambda: not stage.lane.waiting)
+        assert not stage.lane.behind
+
+    asyncio.run(scenario())
+
+
+def test_slices_of_one_input_do_not_put_off_those_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LINGER_S", 0.2)
+
+    async def scenario() -> None:
+        stage = await Stage(FakeSender(), ("direct", "events"), after=lambda topic: topic == "events").start()
+        for _ in range(2):  # the first of them is not waited for: nothing came of it yet
+            stage.put([event(1, 1)], "events")
+            turns = 0
+            while stage.lane.readings["events"].waiting:
+                stage.put([event(2, 1)], "direct")
+                await stage.until(lambda: not stage.lane.readings["direct"].waiting)
+                turns += 1
+                assert turns < 5_000, "it waits for as long as the other input has something"
+
+    asyncio.run(scenario())
+
+
 def test_a_slice_ends_in_the_middle_of_a_later_batch_and_the_next_one_goes_on_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

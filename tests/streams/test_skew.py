@@ -87,11 +87,12 @@ def test_as_long_as_something_follows_there_is_patience() -> None:
 
 def test_what_follows_a_source_is_in_no_hurry_while_one_is_behind_unless_sources_wait_for_it() -> None:
     world = World()
-    world.source.behind = True
+    world.source.behind.add("raw")
     assert not world.skew.after("events"), "exact: sources wait for it"
     fast = Skew(DAY, lambda topic: topic == "raw", lambda t, p: world.ends[t], False)
     fast.watch({("raw", 0): world.source, ("users", 0): world.after})
     assert fast.after("events")
     assert not fast.after("raw")
-    world.source.behind = False
-    assert not fast.after("events")
+    world.source.behind.clear()
+    world.after.behind.add("events")
+    assert not fast.after("events"), "else two hops would keep each other waiting after all is read"

@@ -168,12 +168,12 @@ class Table(Generic[E]):
             cell.entity = self._logic.new(key) if kept_of is None else self._logic.new(key, kept_of)
         return cell
 
-    def cool(self, warm: int, busy: Callable[[bytes], bool]) -> None:
+    def cool(self, warm: int, busy: Callable[[bytes], bool], looks: int) -> None:
         """Turn entities that were not touched for long back into bytes, until at most `warm` stay decoded, or nearly.
 
-        Looks at few in each call. `busy` ones have changes that are not written yet, and stay.
+        Looks at so many in each call. `busy` ones have changes that are not written yet, and stay.
         """
-        for _ in range(min(len(self._warm) - warm, LOOKS)):
+        for _ in range(min(len(self._warm) - warm, looks)):
             key = self._warm.popleft()
             cell = self.entities.get(key)
             if not isinstance(cell, Cell):
@@ -327,9 +327,6 @@ class Table(Generic[E]):
         del self.entities[key]
         return [(rec.CLAIM_KEY, rec.encode_tagged(generation)), (rec.entity_key(key), None)]
 
-
-LOOKS: Final = 2_000
-"""How many decoded entities one batch looks at to free memory: twice as many as a batch of 1,000 records can decode."""
 
 NAMES_WAITING: Final = 500
 """Records beside one entity that may wait for the checkpoint: they go out in one group, with what a batch adds."""

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 import orjson
 
@@ -43,6 +43,10 @@ from streams.delivery.table import BesideView, Cell, Change, Table
 from streams.delivery.timers import Timers
 
 __all__ = ["Fenced", "InputTruncated", "Task", "TaskSettings", "UnknownDefinition"]
+
+
+LOOKS: Final = 2_000
+"""How many decoded entities the end of a batch looks at to free memory; a long one looks at more on its way."""
 
 
 class Task(Generic[E]):
@@ -236,6 +240,7 @@ class Task(Generic[E]):
         for done, (key, inputs) in enumerate(touched.items(), 1):
             self._advance(key, inputs, now).applied[index] = last  # all up to there that concerns it
             if done % step == 0:
+                self._cool(2 * step)  # a slice can decode as many entities as it has records
                 yield None
         self._fire(now)
         changelog: list[list[Change]] = []
@@ -304,7 +309,7 @@ class Task(Generic[E]):
         self._write_published(changelog, len(self._published))
         self._write_dirty(changelog, writes)
         commit = self._end_checkpoint(changelog)
-        self._table.cool(self._settings.warm, self._checkpoint.waits)
+        self._cool(LOOKS)
         self._announce()
         outputs, self._outputs = self._outputs, []
         if self._heartbeat_due(now, caught_up):
@@ -315,6 +320,12 @@ class Task(Generic[E]):
             self._levels, self._levels_at = self._levels_now(), now
             outputs += self._stamp.heartbeats(self._settings.levels, self._batch, self._announced, self._levels)
         return Work(self._batch, changelog, outputs, commit)
+
+    def _cool(self, looks: int) -> None:
+        self._table.cool(self._settings.warm, self._is_unwritten, looks)
+
+    def _is_unwritten(self, key: bytes) -> bool:
+        return key in self._published or self._checkpoint.waits(key)
 
     # --- entities ----------------------------------------------------------------------------------------------------
 

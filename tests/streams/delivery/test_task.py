@@ -560,6 +560,23 @@ def test_entities_that_are_not_touched_go_back_to_bytes_and_lose_nothing() -> No
     assert [v for v in driven.values("transitions") if v and b"active" in v] == expected
 
 
+def test_a_long_slice_frees_as_many_entities_as_it_decodes() -> None:
+    """Found at a million users: slices of 16,000 records decoded more than the end of each looked at."""
+    driven = Driven(settings=replace(SETTINGS, warm=10, write_slice=12_000)).take_over()
+    driven.take(*[event(number, f"user{number}", 10) for number in range(12_000)])
+    driven.tick(1_000)  # writes them
+    later = [event(number, f"user{number}", 10) for number in range(12_000, 24_000)]
+    *_, work = driven.task.steps("direct", later, driven.now, False, 100)
+    assert work is not None
+    kept = driven.task._table.entities
+    assert all(isinstance(kept[b"user%d" % number], bytes) for number in range(11_900))
+    assert not any(isinstance(kept[b"user%d" % number], bytes) for number in range(12_000, 24_000)), "not written yet"
+    driven.do(work)
+    driven.take(*[event(24_000 + number, f"user{number}", 10) for number in range(12_000)])
+    counted = {(driven.task.payload(b"user%d" % number) or b"").split(b"|")[2] for number in range(12_000)}
+    assert counted == {b"2"}, "nothing is lost by it"
+
+
 def test_much_that_stands_beside_an_entity_does_not_wait_for_the_checkpoint() -> None:
     """It goes out in one record batch, and brokers take 1 MB."""
 

@@ -41,8 +41,8 @@ class Skew:
         counts: Counter[tuple[str, str]] | None = None, now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._most, self._is_source, self._end, self._exact, self._now = most, is_source, end, exact, now
-        self._behind: dict[tuple[str, int], tuple[Lane, str]] = {}
-        self._after: dict[tuple[str, int], tuple[Lane, str]] = {}
+        self._sources: dict[tuple[str, int], tuple[Lane, str]] = {}
+        self._hops: dict[tuple[str, int], tuple[Lane, str]] = {}
         self._held: set[Lane] = set()
         self._begin = NOTHING_YET
         self._watched_at = 0.0
@@ -54,8 +54,8 @@ class Skew:
         """From now on these lanes. Called at each assignment."""
         self._held = set()
         read = [(topic, partition, lane) for (_, partition), lane in lanes.items() for topic in lane.readings]
-        self._behind = {(topic, p): (lane, topic) for topic, p, lane in read if self._is_source(topic)}
-        self._after = {
+        self._sources = {(topic, p): (lane, topic) for topic, p, lane in read if self._is_source(topic)}
+        self._hops = {
             (topic, p): (lane, topic) for topic, p, lane in read if self._exact and not self._is_source(topic)
         }
         self._busy_at = self._watched_at = self._now()
@@ -76,7 +76,7 @@ class Skew:
         """Whether it follows sources of which one is behind, and that do not wait for it."""
         if self._exact or self._is_source(topic):
             return False
-        return any(topic in lane.behind for lane, topic in self._behind.values())
+        return any(source in lane.behind for lane, source in self._sources.values())
 
     def moved(self, lane: Lane) -> None:
         """This lane has computed something."""
@@ -87,16 +87,16 @@ class Skew:
 
     def _slowest(self) -> int:
         """Event time of the source partition that is furthest behind, among those with something left to read."""
-        return min((lane.task.time_of(topic) for lane, topic in self._unread(self._behind)), default=FOR_EVER)
+        return min((lane.task.time_of(topic) for lane, topic in self._unread(self._sources)), default=FOR_EVER)
 
     def _most_ahead(self) -> int:
         """Up to when sources may be read, by what has been heard out."""
-        tasks = [lane.task for lane, _ in self._after.values() if isinstance(lane.task, Task)]
+        tasks = [lane.task for lane, _ in self._hops.values() if isinstance(lane.task, Task)]
         if not tasks:
             return FOR_EVER
         heard = max(self._begin, min(task.heard for task in tasks))
         now = self._now()
-        if heard != self._heard or any(self._unread(self._after)):
+        if heard != self._heard or any(self._unread(self._hops)):
             self._heard, self._busy_at, self._let_go = heard, now, False
         elif now - self._busy_at > PATIENCE_S:
             self._counts["let_go", "sources"] += not self._let_go

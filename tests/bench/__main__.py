@@ -25,7 +25,7 @@ from deploy.local.process import Guarded
 from streams.worker import run_topics
 from tests.bench.outputs import baseline_stages, entity_bytes, our_stages
 from tests.bench.small import compare
-from tests.bench.small.engines import ENGINES, QUIET
+from tests.bench.small.engines import ENGINES, faust_worker
 from tests.bench.small.workload import WORKLOADS
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
@@ -174,10 +174,7 @@ class Bench:
             "BENCH_APP": name, "BENCH_KAFKA": self._kafka, "BENCH_SOURCE": "bench-small",
             "BENCH_PARTITIONS": str(PARTITIONS), "PYTHONPATH": str(Path(__file__).parents[2]),
         }  # fmt: skip
-        command = [
-            sys.executable, "-m", "faust", "-A", "tests.bench.idiomatic", "--datadir", str(self._folder / name), "--loop",
-            "uvloop", "worker", "--without-web", *QUIET,
-        ]  # fmt: skip
+        command = faust_worker("tests.bench.idiomatic", self._folder / name)
         worker = Guarded(command, log, env={**os.environ, **env})
         try:
             topics = ["bench-small", f"{name}-members"]

@@ -29,14 +29,13 @@ SENDERS = {
 }
 USERS = TaskSettings(
     heartbeats={"members": PARTITIONS}, clock=CLOCK, checkpoint_every=60, checkpoint_events=25,
-    checkpoint_behind=150, checkpoint_busy=4, write_slice=3, timer_slice=1, heartbeat_every=50, refresh_every=500, save_watermark=50,
-    warm=2, stamped=frozenset({"events"}),
+    checkpoint_behind=150, checkpoint_busy=4, write_slice=3, timer_slice=1, heartbeat_every=50, refresh_every=500,
+    save_watermark=50, warm=2, stamped=frozenset({"events"}),
     peers={"events": [f"users/{p}" for p in range(PARTITIONS)]}, levels={"events": PARTITIONS},
 )  # fmt: skip
 ACCOUNTS = TaskSettings(
     clock=CLOCK, checkpoint_every=60, checkpoint_events=25, checkpoint_behind=150, checkpoint_busy=4, write_slice=3,
-    timer_slice=2, refresh_every=500,
-    save_watermark=50, warm=1, stamped=frozenset({"members"}),
+    timer_slice=2, refresh_every=500, save_watermark=50, warm=1, stamped=frozenset({"members"}),
     peers={"members": [f"accounts/{p}" for p in range(PARTITIONS)]}, levels={"members": PARTITIONS},
     hears=frozenset(f"users/{p}" for p in range(PARTITIONS)),
 )  # fmt: skip

@@ -66,7 +66,10 @@ def test_a_worker_waits_for_kafka_and_says_so(tmp_path: Path) -> None:
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            assert process.wait(30) == 0
+        finally:
+            process.kill()  # nothing, where it has ended
 
 
 def test_an_engine_logs_json_tells_figures_and_ends_with_0(kafka: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from streams.delivery.task import Fenced, InputTruncated, Task
 from streams.graph import Graph, Stage
 from streams.health import Standing
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
+from streams.memory import Uninterrupted, uncollected
 from streams.skew import Skew
 from streams.takeover import Key, Takeover, check_together
 
@@ -35,11 +36,18 @@ log = structlog.get_logger("journeys.engine")
 AHEAD = 2
 """Batches of one partition that wait for their lane: one to work on, one to go on with."""
 
+FAR_AHEAD = 4
+"""... or so many, for one long slice (`LONG_RECORDS` in `streams/lanes.py`), where no more than this wait in all of them:"""
+
+AHEAD_IN_ALL = 32
+"""128 MiB, as a batch has at most four."""
+
 TICK_S = 0.05
 """How often time passes for a quiet partition."""
 
-DRAIN_S = 5.0
-"""Within this a lane ends what it began when its partition is taken away; well within any session timeout."""
+DRAIN_S = 10.0
+"""Within this a lane ends what it began when its partition is taken away: a long slice is three seconds (`BEHIND_S` in
+`streams/lanes.py`), and writing what it touched another one or two. Well within any session timeout."""
 
 HEARTBEATS = 2.0
 """Heartbeats after which a worker that has lost its place in the group knows it."""
@@ -53,6 +61,11 @@ MOST_FENCED = 10
 
 class StateLost(Exception):
     """Inputs were read and committed, and the state that this made is not there."""
+
+
+def is_enough(here: int, in_all: Iterable[int]) -> bool:
+    """Whether nothing more is to be fetched of a partition of which so many batches wait. `in_all`: of each one."""
+    return here >= FAR_AHEAD or (here >= AHEAD and sum(in_all) >= AHEAD_IN_ALL)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
@@ -86,7 +99,7 @@ class Engine:
             graph.exact,
             self.counts,
         )
-        self._long = asyncio.Lock()
+        self._long = Uninterrupted()
         self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
         self._open = False
         self._appender: Appender | None = None
@@ -96,7 +109,10 @@ class Engine:
 
     def held(self, tp: TP) -> bool:
         lane = self._by_input.get(tp)
-        return not self._open or lane is None or lane.readings[tp.topic].waiting >= AHEAD
+        if not self._open or lane is None:
+            return True
+        in_all = (reading.waiting for lane in self._lanes.values() for reading in lane.readings.values())
+        return is_enough(lane.readings[tp.topic].waiting, in_all)
 
     def fetched(self, batch: Batch) -> None:
         lane = self._by_input.get(TP(batch.topic, batch.partition))
@@ -245,11 +261,12 @@ class Engine:
 
     async def _restore(self, takeover: Takeover, stages: Mapping[Key, Stage], generation: int) -> None:
         ends = await self._app.batch_consumer.highwaters(*(TP(t, p) for (_, p), s in stages.items() for t in s.inputs))
-        for key, task in (await takeover.recover(stages, generation)).items():
-            await self._lane(key, task, {}).do(task.restored())
-            self._check_state(key, task, stages[key])
-            task.check_inputs({topic: ends[TP(topic, key[1])] for topic in stages[key].inputs})
-            self._tasks[key] = task
+        with uncollected():
+            for key, task in (await takeover.recover(stages, generation)).items():
+                await self._lane(key, task, {}).do(task.restored())
+                self._check_state(key, task, stages[key])
+                task.check_inputs({topic: ends[TP(topic, key[1])] for topic in stages[key].inputs})
+                self._tasks[key] = task
 
     def _check_state(self, key: Key, task: Task[Any], stage: Stage) -> None:
         """Inputs that were read, and no state of them: somebody deleted the changelog."""

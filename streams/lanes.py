@@ -24,7 +24,7 @@ from streams.delivery.task import Task
 TURN_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
 
-BEHIND_S = 1.0
+BEHIND_S = 3.0
 """A slice takes one turn of computing; of a partition that is behind, as many as this allows: each slice costs a dozen sends
 and a record of each entity that it touches, whatever is in it, and nobody waits for its first record any more. A worker that
 is told to give its partitions up ends the slices that it has begun, so only one lane at a time computes one of those."""
@@ -32,11 +32,12 @@ is told to give its partitions up ends the slices that it has begun, so only one
 SLICE_RECORDS = 4_000
 """Records of a slice, however cheap they are: what it publishes should not wait for more."""
 
-LONG_RECORDS = 16_000
+LONG_RECORDS = 48_000
 """... or this many, where a partition is behind by more than those and they move time by little (`DENSE_MS`): of 25,000
-users 0.74 are touched a record in a slice of 4,000, and 0.40 in one of these (docs/performance.md)."""
+users 0.91 are touched a record in a slice of 4,000, 0.71 in one of 16,000, and 0.44 in one of these (docs/performance.md).
+What waits for a slice is bounded too (`FAR_AHEAD` in `streams/engine.py`)."""
 
-DENSE_MS = 21_600_000
+DENSE_MS = 43_200_000
 """Event time of a slice up to which the next one may be that long. What one partition is ahead of others is kept open."""
 
 LINGER_S = 3.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +48,46 @@ def for_entities() -> None:
     gc.set_threshold(GENERATION_0, OLDER, OLDER)
     keep_buffers()
     large_pages()
+
+
+_within = 0
+"""How many `uncollected` are going on."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Meanwhile the garbage collector does not look, and what there is at the end it never looks at again.
+
+    For work that makes very much and leaves much, none of it in cycles: a slice of 48,000 records, a changelog that is read.
+    Looking through it took 5 % of the CPU, half a second at a time, and found nothing (docs/performance.md). What becomes
+    unused is freed all the same; a cycle that something else made meanwhile is not.
+    """
+    global _within
+    _within += 1
+    gc.disable()
+    try:
+        yield
+    finally:
+        _within -= 1
+        if not _within:
+            gc.freeze()
+            gc.enable()
+
+
+class Uninterrupted:
+    """One at a time computes long, uncollected."""
+
+    def __init__(self) -> None:
+        self._one = asyncio.Lock()
+        self._uncollected = ExitStack()
+
+    async def __aenter__(self) -> None:
+        await self._one.acquire()
+        self._uncollected.enter_context(uncollected())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._uncollected.close()
+        self._one.release()
 
 
 def keep_buffers() -> bool:

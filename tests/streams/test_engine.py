@@ -8,6 +8,7 @@ import time
 
 from streams.delivery.contracts import NEVER
 from streams.delivery.record import encode_entity, entity_key
+from streams.engine import AHEAD, AHEAD_IN_ALL, FAR_AHEAD, is_enough
 from tests.simulation.oracle import Oracle
 from tests.simulation.toys import CountingUsers, FoldingAccounts
 from tests.streams.cluster import Cluster, Event, history, wait_for
@@ -140,3 +141,10 @@ def test_a_commit_beyond_the_end_of_a_source_is_refused(cluster: Cluster) -> Non
     wait_for(lambda: worker.process.poll() is not None, 30, worker.text)
     assert worker.process.returncode != 0
     assert "it was deleted and created again" in worker.text()
+
+
+def test_a_partition_has_enough_waiting_for_a_long_slice_or_for_the_next_one_where_much_waits_in_all() -> None:
+    assert not is_enough(FAR_AHEAD - 1, [FAR_AHEAD] * 7), "seven others leave room"
+    assert is_enough(FAR_AHEAD, [FAR_AHEAD])
+    assert is_enough(AHEAD, [AHEAD] * (AHEAD_IN_ALL // AHEAD))
+    assert not is_enough(AHEAD - 1, [FAR_AHEAD] * AHEAD_IN_ALL), "each goes on, however many there are"

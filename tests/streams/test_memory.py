@@ -1,9 +1,13 @@
 """Memory: buffers that come and go cost no page faults, and what a peak needed goes back, where the C library can be told."""
 
+import asyncio
+import gc
 import os
 import platform
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -165,3 +169,67 @@ def test_small_objects_lie_in_large_pages_which_are_used_again_and_given_back() 
     assert freed > last - 100, "it is kept"
     assert given > 200, "until it is asked for"
     assert left < 150
+
+
+class Cycle:
+    """Something that only the garbage collector frees."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture
+def collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The collector's looks, with a threshold at which it looks often; what it is not to look at again is given back."""
+    found: list[str] = []
+    before, look = gc.get_threshold(), lambda phase, info: found.append(phase)
+    gc.set_threshold(100, 10, 10)
+    gc.callbacks.append(look)
+    yield found
+    gc.callbacks.remove(look)
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+def test_the_collector_does_not_look_while_much_is_made_nor_at_what_was_made_afterwards(collections: list[str]) -> None:
+    with memory.uncollected():
+        collections.clear()
+        with memory.uncollected():
+            kept = [[n] for n in range(10_000)]
+        more = [[n] for n in range(10_000)]
+        assert not collections, "within one the end of another one changes nothing"
+    assert gc.get_freeze_count() > len(kept) + len(more)
+    watched = weakref.ref(Cycle())
+    later = [[n] for n in range(10_000)]
+    assert collections, "what is made after it is looked at as ever"
+    assert watched() is None
+    del kept, more, later
+
+
+def test_the_collector_looks_again_after_a_failure(collections: list[str]) -> None:
+    with pytest.raises(ValueError, match="broken"), memory.uncollected():
+        raise ValueError("broken")
+    kept = [[n] for n in range(10_000)]
+    assert collections
+    assert len(kept) == 10_000
+
+
+def test_of_those_who_compute_long_one_goes_on_at_a_time_without_the_collector(collections: list[str]) -> None:
+    async def scenario() -> list[int]:
+        long, within, most = memory.Uninterrupted(), 0, []
+
+        async def compute() -> None:
+            nonlocal within
+            async with long:
+                within += 1
+                collections.clear()
+                made = [[n] for n in range(5_000)]
+                await asyncio.sleep(0.001)
+                most.append(within + 10 * len(collections))
+                within -= len(made) // 5_000
+
+        await asyncio.gather(*(compute() for _ in range(5)))
+        return most
+
+    assert asyncio.run(scenario()) == [1] * 5
+    assert gc.isenabled()

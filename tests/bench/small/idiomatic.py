@@ -17,6 +17,8 @@ app = faust.App(
     table_standby_replicas=0,
     broker_commit_every=10_000,
     broker_max_poll_records=500,
+    producer_linger=0.1,  # s: its 0 sends nearly each record by itself, at a third more CPU
+    producer_max_batch_size=512 * 1024,
     web_enabled=False,
     cython_optimizations=True,
 )

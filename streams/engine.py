@@ -27,7 +27,7 @@ from streams.delivery.task import Fenced, InputTruncated, Task
 from streams.graph import Graph, Stage
 from streams.health import Standing
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
-from streams.memory import Uninterrupted, uncollected
+from streams.memory import uncollected
 from streams.skew import Skew
 from streams.takeover import Key, Takeover, check_together
 
@@ -99,7 +99,7 @@ class Engine:
             graph.exact,
             self.counts,
         )
-        self._long = Uninterrupted()
+        self._long = asyncio.Lock()
         self._dead_limit = DeadLimit(graph.dead_letters, graph.is_source)
         self._open = False
         self._appender: Appender | None = None
@@ -111,7 +111,7 @@ class Engine:
         lane = self._by_input.get(tp)
         if not self._open or lane is None:
             return True
-        in_all = (reading.waiting for lane in self._lanes.values() for reading in lane.readings.values())
+        in_all = (reading.waiting for each in self._lanes.values() for reading in each.readings.values())
         return is_enough(lane.readings[tp.topic].waiting, in_all)
 
     def fetched(self, batch: Batch) -> None:

@@ -20,6 +20,7 @@ from streams.batch.fetch import Batch
 from streams.delivery.contracts import NOTHING_YET, Output, Record, Work
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Task
+from streams.memory import uncollected
 
 TURN_S = 0.010
 """Computing for longer than this keeps sends and heartbeats of other lanes waiting."""
@@ -255,7 +256,8 @@ class Lane:
         if not self._in_no_hurry(topic):
             return await self._slice(topic)
         async with self._way.long:
-            return None if self._closing else await self._slice(topic)
+            with uncollected():
+                return None if self._closing else await self._slice(topic)
 
     async def _slice(self, topic: str) -> Work | None:
         """One slice of what waits of this input."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -72,22 +71,6 @@ def uncollected() -> Iterator[None]:
         if not _within:
             gc.freeze()
             gc.enable()
-
-
-class Uninterrupted:
-    """One at a time computes long, uncollected."""
-
-    def __init__(self) -> None:
-        self._one = asyncio.Lock()
-        self._uncollected = ExitStack()
-
-    async def __aenter__(self) -> None:
-        await self._one.acquire()
-        self._uncollected.enter_context(uncollected())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._uncollected.close()
-        self._one.release()
 
 
 def keep_buffers() -> bool:

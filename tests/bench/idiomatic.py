@@ -12,33 +12,22 @@ from typing import Any
 
 import faust
 
+from tests.bench.faust_settings import FASTEST
+
 DAY = 86_400
 CORE = {"Report Created", "Feature Used", "Data Exported"}
 
 app = faust.App(
     os.environ.get("BENCH_APP", "bench-idiomatic"),
     broker=f"kafka://{os.environ.get('BENCH_KAFKA', '127.0.0.1:9092')}",
-    store="memory://",
     topic_partitions=int(os.environ.get("BENCH_PARTITIONS", "4")),
-    table_standby_replicas=0,
-    broker_commit_every=10_000,
-    broker_max_poll_records=500,
-    producer_linger=0.1,  # s: its 0 sends nearly each record by itself, at a third more CPU
-    producer_max_batch_size=512 * 1024,
-    web_enabled=False,
-    cython_optimizations=True,
+    **FASTEST,
 )
 source = app.topic(os.environ.get("BENCH_SOURCE", "bench-source"), key_type=str, key_serializer="raw")
 members = app.topic(f"{app.conf.id}-members", key_type=str, key_serializer="raw", partitions=app.conf.topic_partitions)
 transitions = app.topic(f"{app.conf.id}-transitions", key_type=str, key_serializer="raw")
 users = app.Table("users", partitions=app.conf.topic_partitions)
 accounts = app.Table("accounts", partitions=app.conf.topic_partitions)
-
-
-@app.on_configured.connect
-def unbounded(app: faust.App, conf: Any, **kwargs: Any) -> None:
-    """The producer's buffer of 100 records stalls an agent that sends three a message."""
-    app.producer.buffer.max_messages = 10_000
 
 
 @app.agent(source)

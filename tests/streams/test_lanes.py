@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -247,6 +248,7 @@ def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_tu
 ) -> None:
     monkeypatch.setattr(lanes, "TURN_S", 0.0)
     under_way: set[Lane] = set()
+    collected: list[bool] = []
     seen: list[set[Lane]] = []
     in_turns = Lane._in_turns
 
@@ -254,6 +256,7 @@ def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_tu
         under_way.add(lane)
         if len(records) > STEP:
             seen.append(set(under_way))
+            collected.append(gc.isenabled())
         try:
             return await in_turns(lane, topic, records, caught_up)
         finally:
@@ -274,6 +277,8 @@ def test_of_lanes_that_are_behind_only_one_at_a_time_computes_a_slice_of_many_tu
             await asyncio.sleep(0)
         assert [len(at_once) for at_once in seen] == [1, 1]
         assert seen[0] != seen[1], "each had its turn"
+        assert collected == [False, False], "the garbage collector does not look meanwhile"
+        assert gc.isenabled()
         stages[0].put([event(n, 5_000 + n) for n in range(4_000)], more=50_000)
         async with long:
             for _ in range(20):

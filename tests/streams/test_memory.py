@@ -1,6 +1,5 @@
 """Memory: buffers that come and go cost no page faults, and what a peak needed goes back, where the C library can be told."""
 
-import asyncio
 import gc
 import os
 import platform
@@ -179,7 +178,7 @@ class Cycle:
 
 
 @pytest.fixture
-def collections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def collections() -> Iterator[list[str]]:
     """The collector's looks, with a threshold at which it looks often; what it is not to look at again is given back."""
     found: list[str] = []
     before, look = gc.get_threshold(), lambda phase, info: found.append(phase)
@@ -212,24 +211,3 @@ def test_the_collector_looks_again_after_a_failure(collections: list[str]) -> No
     kept = [[n] for n in range(10_000)]
     assert collections
     assert len(kept) == 10_000
-
-
-def test_of_those_who_compute_long_one_goes_on_at_a_time_without_the_collector(collections: list[str]) -> None:
-    async def scenario() -> list[int]:
-        long, within, most = memory.Uninterrupted(), 0, []
-
-        async def compute() -> None:
-            nonlocal within
-            async with long:
-                within += 1
-                collections.clear()
-                made = [[n] for n in range(5_000)]
-                await asyncio.sleep(0.001)
-                most.append(within + 10 * len(collections))
-                within -= len(made) // 5_000
-
-        await asyncio.gather(*(compute() for _ in range(5)))
-        return most
-
-    assert asyncio.run(scenario()) == [1] * 5
-    assert gc.isenabled()

@@ -7,30 +7,18 @@ from typing import Any
 
 import faust
 
+from tests.bench.faust_settings import FASTEST
 from tests.bench.small.journey import advance, fresh
 
 app = faust.App(
     os.environ.get("BENCH_NAME", "bench"),
     broker=f"kafka://{os.environ.get('BENCH_KAFKA', '127.0.0.1:9092')}",
-    store="memory://",
     topic_partitions=int(os.environ.get("BENCH_PARTITIONS", "4")),
-    table_standby_replicas=0,
-    broker_commit_every=10_000,
-    broker_max_poll_records=500,
-    producer_linger=0.1,  # s: its 0 sends nearly each record by itself, at a third more CPU
-    producer_max_batch_size=512 * 1024,
-    web_enabled=False,
-    cython_optimizations=True,
+    **FASTEST,
 )
 source = app.topic(os.environ.get("BENCH_SOURCE", "bench-source"), key_type=str, key_serializer="raw")
 changes = app.topic(os.environ.get("BENCH_OUT", "bench-out"), key_type=str, key_serializer="raw")
 users = app.Table("users", partitions=app.conf.topic_partitions)
-
-
-@app.on_configured.connect
-def unbounded(app: faust.App, conf: Any, **kwargs: Any) -> None:
-    """The producer's buffer of 100 records stalls an agent that sends two a message."""
-    app.producer.buffer.max_messages = 10_000
 
 
 @app.agent(source)

@@ -79,7 +79,7 @@ class RecordBatch:
     def __init__(self, limit: int) -> None:
         """`limit`: bytes that it may have; its first record may be larger."""
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._parts: list[bytes] = [b""]  # the first is the rest of the head, once it is known
         self._first = 0
         self._latest = 0
         self.count = 0
@@ -122,5 +122,6 @@ class RecordBatch:
     def built(self, checksum: Callable[[bytes], int], producer: int = -1, epoch: int = -1, sequence: int = 0) -> bytes:
         """The record batch. `checksum`: CRC-32C; the rest says who sends it, for a producer that may send it twice."""
         rest = _REST.pack(0, self.count - 1, self._first, self._latest, producer, epoch, sequence, self.count)
-        checked = rest + b"".join(self._parts)
+        self._parts[0] = rest  # half a megabyte is copied as seldom as can be
+        checked = b"".join(self._parts)
         return _HEAD.pack(0, _HEAD.size + len(checked) - _BEFORE_LENGTH, -1, _FORMAT, checksum(checked)) + checked

@@ -13,6 +13,8 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.producer.producer import AIOKafkaProducer
+from aiokafka.protocol.struct import Struct
+from aiokafka.protocol.types import Array, Bytes, Schema
 from faust.app.base import App
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -38,6 +40,10 @@ OVERRIDDEN: dict[type[Any], tuple[str, ...]] = {
 
 RELIED_ON: dict[type[Any], tuple[str, ...]] = {
     AIOKafkaConnection: ("close", "connect"),
+    Struct: ("encode",),
+    Schema: ("encode",),
+    Array: ("encode",),
+    Bytes: ("encode",),
     driver.AIOKafkaConsumerThread: ("_fetch_records", "seek_to_committed"),
     driver.Producer: ("_ensure_producer",),
     consumer.Consumer: (
@@ -72,6 +78,8 @@ SOURCES = {
     "App._on_partitions_revoked": "d5c895bbe57d",
     "App._stop_consumer": "55854a5de12c",
     "App.on_stop": "bfe5a933defb",
+    "Array.encode": "26bc52f6c02a",
+    "Bytes.encode": "ca5c8b815204",
     "Consumer._add_gap": "4df2573ded7c",
     "Consumer._commit_offsets": "1a6979904118",
     "Consumer._drain_messages": "44a2500309e8",
@@ -112,6 +120,8 @@ SOURCES = {
     "Recovery._seek_offsets": "19598ca63d94",
     "Recovery.need_recovery": "fd1dc345b5d5",
     "Recovery.on_recovery_completed": "6ef567acf072",
+    "Schema.encode": "0cf5f9852ba2",
+    "Struct.encode": "ede5976c899d",
     "TableManager.recovery": "f0bf5de78b4c",
     "ThreadDelegateConsumer._commit": "a20eec84e4b2",
     "ThreadDelegateConsumer._getmany": "f9d47aa9010b",

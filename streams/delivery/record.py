@@ -179,26 +179,28 @@ def without_outbox(value: bytes, header: Header) -> bytes:
 
 
 def encode_outbox(outputs: Sequence[tuple[int, Output]]) -> bytes:
-    found = b""
+    parts: list[bytes] = []
     for index, output in outputs:
-        found += _encode_output(index, output)
-    return found
+        _put_output(index, output, parts)
+    return b"".join(parts)
 
 
-def _encode_output(index: int, output: Output) -> bytes:
+def _put_output(index: int, output: Output, parts: list[bytes]) -> None:
     topic, key, value = output.topic.encode(), output.key, output.value
     partition = -1 if output.partition is None else output.partition
     key_length = -1 if key is None else len(key)
     value_length = -1 if value is None else len(value)
-    found: bytes = _OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)) + topic
+    parts.append(_OUTPUT.pack(index, partition, key_length, value_length, len(topic), len(output.headers)))
+    parts.append(topic)
     if key is not None:
-        found += key
+        parts.append(key)
     if value is not None:
-        found += value
+        parts.append(value)
     for name, content in output.headers:
         raw = name.encode()
-        found += _OUTPUT_HEADER.pack(len(raw), len(content)) + raw + content
-    return found
+        parts.append(_OUTPUT_HEADER.pack(len(raw), len(content)))
+        parts.append(raw)
+        parts.append(content)
 
 
 def decode_outbox(raw: bytes) -> list[tuple[int, Output]]:

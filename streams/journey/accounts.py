@@ -54,7 +54,7 @@ class AccountsLogic(Journeys):
 
     def _fact(self, value: bytes) -> Outcome:
         try:
-            found = orjson.loads(value)
+            found: dict[str, Any] = orjson.loads(value)
             if not _right(found):
                 found = asdict(MemberFacts.from_json(value))  # an older writer's, or it says what is wrong
         except ValueError as error:
@@ -208,15 +208,17 @@ def _take_back(pending: list[Input], item: Retract) -> bool:
     return at >= 0
 
 
-def _right(found: Any) -> bool:
+def _right(found: dict[str, Any]) -> bool:
     """Whether these are a member's facts as `MemberFacts` describes them: looked at by hand, as three in ten events are one."""
-    get = found.get
-    reached, level, day, event, risk = get("reached"), get("level"), get("active_day"), get("event"), get("risk")
+    reached, level, day, event, risk = (
+        found.get("reached"), found.get("level"), found.get("active_day"), found.get("event"), found.get("risk")
+    )  # fmt: skip
     return (
-        type(get("account")) is str and type(get("at")) is int and type(get("fact")) is str and type(get("user")) is str
-        and type(get("stage")) is str and type(reached) is list and all(type(state) is str for state in reached)
-        and type(level) is str and level in LEVELS and type(get("admin")) is bool and type(get("valid")) is bool
-        and type(get("champion")) is bool
+        type(found.get("account")) is str and type(found.get("user")) is str and type(found.get("fact")) is str
+        and type(found.get("at")) is int and type(found.get("stage")) is str
+        and type(reached) is list and all(type(state) is str for state in reached)
+        and type(level) is str and level in LEVELS
+        and type(found.get("admin")) is bool and type(found.get("valid")) is bool and type(found.get("champion")) is bool
         and (day is None or type(day) is int) and (event is None or type(event) is str)
         and (risk is None or type(risk) is str)
     )  # fmt: skip

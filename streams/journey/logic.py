@@ -39,7 +39,8 @@ class Journeys:
         self.fold = Fold(definition, kind, self.selections)
         self.timeline = Timeline(self.fold, definition.clock.grace)
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._matched: dict[int, int] = {}  # set of selections -> events since it was last emptied
+        self._matched: dict[int, list[int]] = {}  # set of selections -> [events since it was last emptied]
+        self._fired: dict[tuple[str, str], list[int]] = {}  # (machine, rule) -> [transitions likewise]
         self.timeline.counts = self._counts
         self.timeline.redirects.counts = self.fold.reader.counts = self._counts
         self._machines = {m.name: m.number for m in self.fold.machines}
@@ -70,11 +71,14 @@ class Journeys:
     @property
     def counts(self) -> Counter[tuple[str, str]]:
         """(metric, label) -> n since it was last emptied: what happened, for metrics and the definition's own check."""
-        for bits, count in self._matched.items():
+        for bits, (count,) in self._matched.items():
             for n, name in enumerate(self.selections.names):
                 if bits >> n & 1:
                     self._counts["matches", name] += count
+        for (machine, rule), (count,) in self._fired.items():
+            self._counts["firings", f"{self.kind}.{machine}/{rule}"] += count
         self._matched.clear()
+        self._fired.clear()
         return self._counts
 
     def told(self, value: bytes, to: bytes) -> Outcome:
@@ -145,7 +149,7 @@ class Journeys:
 
     def matched(self, bits: int) -> None:
         """Count an event for each selection it belongs to."""
-        self._matched[bits] = self._matched.get(bits, 0) + 1
+        _count(self._matched, bits)
 
     def outputs(self, e: Entity, tally: Tally, now: int) -> list[Output]:
         """The records that a tally publishes, in order: changes, the mornings, then where the entity stands."""
@@ -175,7 +179,7 @@ class Journeys:
             self._counts["alerts", f"{record.name}/{record.status}"] += 1
             return Output("alerts", record.entity.encode(), record.to_json())
         if isinstance(record, TransitionDraft):
-            self._counts["firings", f"{self.kind}.{record.machine}/{record.name}"] += 1
+            _count(self._fired, (record.machine, record.name))
             return Output(self._transitions, record.entity.encode(), record.to_json())
         return Output("members", record.account.encode(), record.to_json())
 
@@ -216,3 +220,12 @@ class Journeys:
             + standing.body + b"}"
         )  # fmt: skip
         return Output(self._state, e.key.encode(), record)
+
+
+def _count(counts: dict[Any, list[int]], key: Any) -> None:
+    """One more of these; nothing is hashed or stored anew, as this is done for every event."""
+    count = counts.get(key)
+    if count is None:
+        counts[key] = [1]
+    else:
+        count[0] += 1

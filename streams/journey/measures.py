@@ -118,7 +118,10 @@ class ActiveDays(Gauge):
     def hit(self, cell: Cell, day: int, at: int, value: Any) -> Cell:
         if cell is None:
             return [day, 1]
-        newest, bits = cell
+        newest: int = cell[0]
+        bits: int = cell[1]
+        if day == newest:
+            return cell if bits & 1 else [day, bits | 1]
         if day > newest:
             ahead = day - newest
             return [day, ((bits << ahead) | 1) & self._mask if ahead < self._days else 1]

@@ -56,7 +56,7 @@ _FORMAT: Final = 2
 
 _FRAME: Final = Struct("<BIII")
 _FRAME_1: Final = Struct("<BII")
-_MARK: Final = Struct("<II")
+_MARKS: Final = [Struct(f"<{2 * n}I") for n in range(SEEN + 1)]
 
 Input = Hit | Fact | Link | Merge | Erase | Released
 
@@ -272,7 +272,9 @@ class Timeline:
         if len(inputs) == 1 and _plain(inputs[0]) and inputs[0].t >= e.settled_to:
             return [] if self._repeated(e, inputs[0]) else inputs  # type: ignore[arg-type]  # a plain input is one
         fresh: dict[str, Input | Retract] = {}
+        in_order, last = True, -1
         for item in inputs:
+            in_order, last = in_order and last < item.t, item.t
             if isinstance(item, Retract):
                 self._take_back(e, item, fresh)
             elif isinstance(item, Merge) and "settled" in item.said:
@@ -285,11 +287,12 @@ class Timeline:
                 continue
             elif item.t < e.settled_to:
                 self._count("late", "input")
+                in_order = False
                 fresh[item.id] = _moved(item, max(e.settled_to, e.head.now if e.head is not None else -1))
             else:
                 fresh[item.id] = item
             e.linked = e.linked or (not isinstance(item, (Hit, Retract)) and _clears(item))
-        return sorted(fresh.values(), key=in_time) if len(fresh) > 1 else list(fresh.values())
+        return list(fresh.values()) if in_order or len(fresh) < 2 else sorted(fresh.values(), key=in_time)
 
     def _take_back(self, e: Entity, item: Retract, fresh: dict[str, Input | Retract]) -> None:
         if item.id in fresh:
@@ -314,7 +317,7 @@ class Timeline:
                 break
         else:
             if (
-                _at(item) > e.settled_to or not e.seen or not _aligned(e.seen, _mark(item))
+                _at(item) > e.settled_to or not e.seen or not _aligned(e.seen, _marks([item]))
             ):  # what has settled is not newer
                 return False
         self._count("duplicate", "input")
@@ -427,10 +430,7 @@ class Timeline:
         for erasure in [item for item in items if isinstance(item, Erase)]:
             e.erased, e.seen, items = max(e.erased, erasure.before), b"", items[items.index(erasure) + 1 :]
             e.erasure, e.freeing = [erasure.t, erasure.id, erasure.at_once], self._accounts
-        for item in items[-SEEN:]:
-            e.seen += _mark(item)
-        if len(e.seen) > 8 * SEEN:
-            e.seen = e.seen[-8 * SEEN :]
+        e.seen = (e.seen + _marks(items[-SEEN:]))[-8 * SEEN :]
 
     def _count(self, name: str, label: str) -> None:
         self.counts[(name, label)] = self.counts.get((name, label), 0) + 1
@@ -523,9 +523,13 @@ def stamped(changes: list[Change], seqs: list[int], machines: dict[str, int], no
     return changes
 
 
-def _mark(item: Input) -> bytes:
-    """Eight bytes that tell an input from others of its entity: half its time, half a checksum of its id."""
-    found: bytes = _MARK.pack(_at(item) & 0xFFFFFFFF, crc32(item.id.encode()))
+def _marks(items: list[Input]) -> bytes:
+    """Eight bytes of each that tell it from others of its entity: half its time, half a checksum of its id."""
+    halves: list[int] = []
+    for item in items:
+        halves.append(_at(item) & 0xFFFFFFFF)
+        halves.append(crc32(item.id.encode()))
+    found: bytes = _MARKS[len(items)].pack(*halves)
     return found
 
 

@@ -19,7 +19,7 @@ def _named(name: str) -> Decode:
         max_future: int | None = None,
     ) -> Decoded:  # fmt: skip
         found = segment.decode(value, key, headers, timestamp, max_future=max_future)
-        return [outcome.but(source=name) if isinstance(outcome, Event) else outcome for outcome in found]
+        return [outcome._replace(source=name) if isinstance(outcome, Event) else outcome for outcome in found]
 
     return decode
 

@@ -114,8 +114,9 @@ def _event(message: Object, envelope: Object, limit: int, raw: bytes | None) -> 
     received = message.get("receivedAt") or envelope.get("receivedAt")
     received_at = None if received is None else time_of(received, "receivedAt")
     actor, place = _actor(context), _place(context, name, user)
-    return Event(
-        event_id, name, kind, at, user, anonymous, account, properties, traits, actor, place, received_at, "segment"
+    return tuple.__new__(  # what Event(...) does, without its defaults: 0.3 µs of 3
+        Event,
+        (event_id, name, kind, at, user, anonymous, account, properties, traits, actor, place, received_at, "segment"),
     )
 
 

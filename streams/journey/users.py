@@ -64,7 +64,7 @@ class Router:
         domain = company_domain(event)
         if domain is None:
             return None
-        named = event.but(account=domain)
+        named = event._replace(account=domain)
         return Redirect(Output("members", domain.encode(), canonical.encode(named)), event.at, "domain")
 
 

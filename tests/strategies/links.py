@@ -24,19 +24,19 @@ def _named(event: Event, way: str) -> Event:
     anonymous, mail = f"{who}-anon", {**event.traits, "email": f"{who.upper()}@acme.test"}
     match way:
         case "anonymous":
-            return event.but(user=None, anonymous=anonymous)
+            return event._replace(user=None, anonymous=anonymous)
         case "other":
-            return event.but(user=None, anonymous=f"{who}-other")
+            return event._replace(user=None, anonymous=f"{who}-other")
         case "both":
-            return event.but(anonymous=anonymous)
+            return event._replace(anonymous=anonymous)
         case "mail":
-            return event.but(user=None, anonymous=anonymous, type="identify", name="Identified", traits=mail)
+            return event._replace(user=None, anonymous=anonymous, type="identify", name="Identified", traits=mail)
         case "known":
-            return event.but(type="identify", name="Identified", traits=mail)
+            return event._replace(type="identify", name="Identified", traits=mail)
         case "alias":
-            return event.but(type="alias", properties={**event.properties, "previous_id": f"{who}-other"})
+            return event._replace(type="alias", properties={**event.properties, "previous_id": f"{who}-other"})
         case "shared":
-            return event.but(anonymous="u1-anon")
+            return event._replace(anonymous="u1-anon")
     return event
 
 
@@ -50,7 +50,7 @@ def linked_histories(draw: st.DrawFn, definition: Definition, accounts: bool = T
         for n, event in enumerate(plain.events)
     }
     if accounts and definition.account is not None:
-        named = {key: _group(event, draw(st.integers(0, 3))) for key, event in named.items()}
+        named = {key: _group(event, draw(st.integers(0, 7))) for key, event in named.items()}
     turns = tuple(replace(turn, events=tuple(named[e.id] for e in turn.events)) for turn in plain.turns)
     return History(tuple(named[e.id] for e in plain.events), turns, plain.until)
 
@@ -61,7 +61,7 @@ def _group(event: Event, way: int) -> Event:
         return event
     traits: dict[str, object] = [{"stripe_customer": "a2"}, {"domain": "a2.test"}, {"crm_company": "a2"}][way]
     account = ("stripe:a2", "a2.test", "a1")[way] if event.account == "a2" else "a1"
-    return event.but(type="group", account=account, traits={**event.traits, **traits})
+    return event._replace(type="group", account=account, traits={**event.traits, **traits})
 
 
 __all__ = ["Turn", "linked_histories"]

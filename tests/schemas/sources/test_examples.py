@@ -43,7 +43,7 @@ def test_a_published_example_is_read_as_what_it_says(example: Example) -> None:
     assert [type(outcome) for outcome in found] == [Event] * len(example.events), found
     for event, expected in zip(found, example.events, strict=True):
         assert isinstance(event, Event)
-        told = event.fields()
+        told = event._asdict()
         for name, value in expected.items():
             if name in ("properties", "traits"):
                 told[name] = {key: told[name].get(key) for key in value}

@@ -16,7 +16,7 @@ from tests.schemas.sources.examples_behaviour import NOON, SEGMENT_FULL
 def test_events_are_segments_under_another_name(source: str) -> None:
     (found,) = decode(source, orjson.dumps(SEGMENT_FULL))
     (same,) = segment.decode(orjson.dumps(SEGMENT_FULL))
-    assert found == same.but(source=source)  # type: ignore[union-attr]
+    assert found == same._replace(source=source)  # type: ignore[union-attr]
     (failed,) = decode(source, b"{}")
     assert isinstance(failed, Failure)
 

@@ -322,7 +322,7 @@ def test_events_that_do_not_lead_to_what_was_published_tell_nothing(tmp_path: Pa
 
 def test_clickhouse_has_the_events_of_users_and_of_accounts_with_their_members(client: Client) -> None:
     found = [event for line in tiny.lines(tiny.ada()) for event in canonical.decode(line) if isinstance(event, Event)]
-    bare = [event.but(account=None) for event in found[1:2]]  # ada was elsewhere that time
+    bare = [event._replace(account=None) for event in found[1:2]]  # ada was elsewhere that time
     ClickHouseWriter(client).write("events", [event_row(event).values for event in [found[0], *bare, *found[2:]]])
     assert journey.events(client, "user", "ada") == [found[0], *bare, found[3]]
     assert journey.events(client, "account", "acme") == [found[0], *bare, *found[2:]]

@@ -90,5 +90,5 @@ def test_a_hit_keeps_only_what_measures_read() -> None:
     opened = Event("e1", "Opened", "track", 5, "u1", properties={"seats": 3, "noise": "x" * 100}, traits={"mail": "m"})
     hit = logic.fold.reader.hit(opened, logic.selections.match(opened))
     assert (hit.t, hit.at, hit.id, hit.values, hit.attrs) == (5, 5, "e1", [3], None)
-    other = opened.but(properties={"noise": 1})
+    other = opened._replace(properties={"noise": 1})
     assert logic.fold.reader.hit(other, logic.selections.match(other)).values is None

@@ -8,11 +8,11 @@ Source of the names: https://github.com/cloudevents/spec, kafka-protocol-binding
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 from schemas.snapshot import WRITTEN
-from streams.delivery.wire import Encoded, headers, varint
+from streams.delivery.wire import NO_HEADERS, Encoded, headers
 
 Headers = list[tuple[str, bytes]]
 
@@ -20,14 +20,11 @@ _TIME = 24
 """Length of our times, `2024-05-01T12:00:00.000Z`."""
 
 
-class Varying:
+class Varying(NamedTuple):
     """What differs from record to record of a topic: `ce_id` and `ce_time`."""
 
-    __slots__ = ("id", "time")
-
-    def __init__(self, id: bytes, time: bytes) -> None:
-        self.id = id
-        self.time = time
+    id: bytes
+    time: bytes
 
 
 def of_transition(value: bytes) -> Varying:
@@ -105,50 +102,20 @@ class Attributes:
         self, key: bytes | None, value: bytes | None, written: int | None, before: Sequence[tuple[str, bytes]] = ()
     ) -> Encoded:
         """The same behind others, as Kafka's format has them."""
-        if value is None or key is None:
-            return _behind(before, headers(self._of(key, value, written)))
-        return _behind(before, self._about(key, value, written))
-
-    def _about(self, key: bytes, value: bytes, written: int | None) -> Encoded:
-        """What `of` says of a record with a value; put together here, as it is done for each."""
-        found = self._varying(value)
-        id = key + b"." + found.id if self._named else found.id
-        parts = [
-            self._encoded.data, _ID, varint(len(id)), id, _AT, varint(len(found.time)), found.time,
-            _SUBJECT, varint(len(key)), key,
-        ]  # fmt: skip
-        if written is None or self._has_seq:
-            return Encoded(self._encoded.count + 3, b"".join(parts))
-        said = b"%d" % written
-        parts += [_WRITTEN, varint(len(said)), said]
-        return Encoded(self._encoded.count + 4, b"".join(parts))
+        varying = headers(self._of(key, value, written))
+        constant = NO_HEADERS if value is None or key is None else self._encoded
+        first = headers(before) if before else NO_HEADERS
+        return Encoded(first.count + constant.count + varying.count, first.data + constant.data + varying.data)
 
     def _of(self, key: bytes | None, value: bytes | None, written: int | None) -> Headers:
         """Those that differ from record to record."""
         order = [] if written is None or self._has_seq else [(WRITTEN, b"%d" % written)]
         if value is None or key is None:
             return order
-        found = self._varying(value)
-        id = key + b"." + found.id if self._named else found.id
-        return [("ce_id", id), ("ce_time", found.time), ("ce_subject", key), *order]
-
-
-def _behind(before: Sequence[tuple[str, bytes]], found: Encoded) -> Encoded:
-    if not before:
-        return found
-    first = headers(before)
-    return Encoded(first.count + found.count, first.data + found.data)
-
-
-def _name(name: str) -> bytes:
-    """A header's name as Kafka's format has it."""
-    return varint(len(name)) + name.encode()
-
-
-_ID: Final = _name("ce_id")
-_AT: Final = _name("ce_time")
-_SUBJECT: Final = _name("ce_subject")
-_WRITTEN: Final = _name(WRITTEN)
+        id, time = self._varying(value)
+        if self._named:
+            id = key + b"." + id
+        return [("ce_id", id), ("ce_time", time), ("ce_subject", key), *order]
 
 
 def attributes(logical: str, topic: str) -> Attributes | None:

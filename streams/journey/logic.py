@@ -223,7 +223,7 @@ class Journeys:
 
 
 def _count(counts: dict[Any, list[int]], key: Any) -> None:
-    """One more of these; nothing is hashed or stored anew, as this is done for every event."""
+    """One more of these, in place: storing a number anew for every event costs more than looking it up."""
     count = counts.get(key)
     if count is None:
         counts[key] = [1]

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -49,8 +50,8 @@ MINUTE = 60_000
 RATE = 500
 """Events/s beside the timers."""
 BEFORE_S, AFTER_S = 20, 20
-CALM = 5
-"""So many looks, a second apart, that find no timer fired: then there are none left that are due."""
+CALM = 6
+"""So many looks in a row, a second apart, that find as many timers fired: then there are none left that are due."""
 
 
 Made = Callable[[str, int, int], tuple[bytes, bytes]]
@@ -312,13 +313,14 @@ class Scale:
 
     async def _all_fired(self) -> float:
         """Wait until no timers are left that fell due by what was said last: a commit does not wait for them. All that fired."""
-        fired, calm, began = 0.0, 0, time.monotonic()
-        while calm < CALM:
-            before, fired = fired, (await self._figures())["journeys_timers_fired_total"]
-            calm = calm + 1 if fired == before else 0
-            if time.monotonic() - began > 1_200:
-                raise SystemExit(f"bench: FAILED, timers still fire after 1,200 s, {fired:,.0f} of them by now")
-        return fired
+        looks: deque[float] = deque(maxlen=CALM)
+
+        async def calm() -> bool:
+            looks.append((await self._figures())["journeys_timers_fired_total"])
+            return len(looks) == CALM and len(set(looks)) == 1
+
+        await self._until(calm, "the timers that are due", 1_200)
+        return looks[-1]
 
     async def _sunk(self, group: str, topics: list[str], below: int = 1) -> bool:
         return await self._groups.lag(group, topics) < below

@@ -30,7 +30,7 @@ from sinks.clickhouse.migrate import MigrationError, migrate
 from sinks.clickhouse.retry import classify
 from streams import memory
 from streams.app import engine_app
-from streams.batch import connection, requests
+from streams.batch import connection
 from streams.batch.app import BatchApp
 from streams.batch.topic_ids import describe_topics
 from streams.connection import reach_kafka
@@ -143,7 +143,6 @@ def run(app: BatchApp, beside: Callable[[], Coroutine[Any, Any, None]]) -> int:
     app.task(beside)
     logging.getLogger("mode").setLevel(logging.CRITICAL)  # it prints each failure three times, and we once
     connection.install()
-    requests.install()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # the consumer's thread makes a loop of its own
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

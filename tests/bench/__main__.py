@@ -33,6 +33,8 @@ PARTITIONS = 4
 BROKEN = 2_000
 """Events/s below which a baseline counts as broken, not as beaten."""
 
+PROGRESS_S = 60.0
+
 
 class Watched(NamedTuple):
     """A worker that is measured: the process whose children are counted, its exit status so far, the end of its log."""
@@ -54,7 +56,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument(
-        "--small", type=int, default=100_000, help="events of the baseline's topic; outputs are compared on it"
+        "--small",
+        type=int,
+        help="let Faust follow a topic of its own of only so many events: minutes, where all of them take half an hour",
     )
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--accounts", type=int, default=5_000)
@@ -100,14 +104,20 @@ class Bench:
         print(
             f"{given.events:,} Segment-shaped events of {given.users:,} users in {given.accounts:,} accounts, {given.skew} skew"
         )
-        await self.fill("bench-large", given.events, given.users)
-        await self.fill("bench-small", given.small, max(1, given.users * given.small // given.events))
+        await self.fill("bench", given.events, given.users)
+        theirs, events = "bench", given.events
+        if given.small:
+            theirs, events = "bench-small", given.small
+            await self.fill(theirs, events, max(1, given.users * events // given.events))
         ours, base = [], []
         for n in range(given.runs):  # in turn: a shared machine is faster in one quarter of an hour than in the next
-            ours.append(await self._ours(f"ours{n}.", "bench-large", given.events))
-            base.append(await self._baseline(f"base{n}", given.small))
-        await self._ours("oursmall.", "bench-small", given.small)
-        equal = await self._compare(f"base{given.runs - 1}")
+            ours.append(await self._ours(f"ours{n}.", "bench", given.events))
+            base.append(await self._baseline(f"base{n}", theirs, events))
+        compared = "ours0."
+        if given.small:
+            compared = "oursmall."
+            await self._ours(compared, theirs, events)
+        equal = await self._compare(f"base{given.runs - 1}", compared)
         await self._entities("ours0.")
         return self._report(ours, base, equal)
 
@@ -169,17 +179,17 @@ class Bench:
         )
         return run
 
-    async def _baseline(self, name: str, events: int) -> Run:
+    async def _baseline(self, name: str, topic: str, events: int) -> Run:
         await self._create(f"{name}-transitions", f"{name}-members")
         log = self._folder / f"{name}.log"
         env = {
-            "BENCH_APP": name, "BENCH_KAFKA": self._kafka, "BENCH_SOURCE": "bench-small",
+            "BENCH_APP": name, "BENCH_KAFKA": self._kafka, "BENCH_SOURCE": topic,
             "BENCH_PARTITIONS": str(PARTITIONS), "PYTHONPATH": str(Path(__file__).parents[2]),
         }  # fmt: skip
         command = faust_worker("tests.bench.idiomatic", self._folder / name)
         worker = Guarded(command, log, env={**os.environ, **env})
         try:
-            topics = ["bench-small", f"{name}-members"]
+            topics = [topic, f"{name}-members"]
             run = await self.measure(name, topics, events, [Watched(worker.pid, worker.ended, lambda: tail(log))])
         finally:
             worker.stop()
@@ -191,7 +201,7 @@ class Bench:
     async def measure(self, group: str, topics: list[str], events: int, workers: Sequence[Watched]) -> Run:
         """From the first commit on the source until every source record and every re-keyed one is committed."""
         first: tuple[float, int, float] | None = None
-        memory = 0.0
+        memory, told = 0.0, time.monotonic()
         async with Groups(self._kafka) as groups:
             while True:
                 for worker in workers:
@@ -201,6 +211,9 @@ class Bench:
                 now, done = time.monotonic(), events - lag
                 cpu, resident = map(sum, zip(*(usage(worker.pid) for worker in workers), strict=True))
                 memory = max(memory, resident)
+                if now - told >= PROGRESS_S:
+                    print(f"  {group}: {done:,} of {events:,} events", flush=True)
+                    told = now
                 if first is None and done > 0:
                     first = (now, done, cpu)
                 if first is not None and lag <= 0 and await groups.lag(group, topics) <= 8:  # a heartbeat or two
@@ -211,11 +224,11 @@ class Bench:
                     )
                 await asyncio.sleep(0.1)
 
-    async def _compare(self, base: str) -> bool:
+    async def _compare(self, base: str, prefix: str) -> bool:
         theirs = await baseline_stages(self._kafka, f"{base}-transitions")
-        ours = await our_stages(self._kafka, "oursmall.transitions.user")
+        ours = await our_stages(self._kafka, f"{prefix}transitions.user")
         missing, extra = theirs - ours, ours - theirs
-        print(f"stage changes on the small topic: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
+        print(f"stage changes: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
         for label, found in (("only Faust's", missing), ("only ours", extra)):
             if found:
                 print(f"  {label}: {len(found):,}, e.g. {sorted(found, key=str)[:3]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import google_crc32c
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,3 @@ from streams.batch.producer import checksum
 @given(st.binary(max_size=3_000))
 def test_a_checksum_is_what_the_client_makes_it(data: bytes) -> None:
     assert checksum(data) == calc_crc32c(data)
-
-
-def test_the_compiled_part_is_used_where_it_is_there() -> None:
-    assert (checksum is google_crc32c.value) == (google_crc32c.implementation == "c")

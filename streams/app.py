@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from streams.batch.app import BatchApp
+from streams.batch.copies import Copies
 from streams.connection import credentials
 from streams.privacy import privacy
-from streams.settings import Settings, duration_ms, load_settings
+from streams.settings import Settings, SettingsError, duration_ms, load_settings
 from streams.topology import declare, graph_of
 
 PRODUCER_TIMEOUT_S = 60.0
@@ -21,10 +23,19 @@ it. That the process lives is what heartbeats say."""
 
 
 def engine_app(settings: Settings, definition: Definition) -> BatchApp:
-    """The app with its agents and tables; not started."""
+    """The app with its agents and tables; not started. Raises SettingsError where `state_dir` cannot be used."""
+    copies = _copies(settings.state_dir)
     app = BatchApp(settings.group, **options(settings))
-    declare(app, graph_of(settings, definition), settings.batch, privacy(settings).batch)
+    declare(app, graph_of(settings, definition), settings.batch, privacy(settings).batch, copies)
     return app
+
+
+def _copies(folder: str) -> Copies | None:
+    try:
+        return Copies(Path(folder)) if folder else None
+    except OSError as error:
+        why = error.strerror or error
+        raise SettingsError(f"state_dir {folder!r} cannot be used ({why}): name a folder we may write to") from None
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from faust.types import TP
 from streams.batch.app import BatchApp
 from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
+from streams.batch.copies import Copies
 from streams.batch.fetch import Batch
 from streams.batch.topic_ids import Topic
+from streams.copier import Copier
 from streams.dead_limit import DeadLimit
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.ledger import Ledger, Take
@@ -73,13 +75,13 @@ def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
 
 
 class Engine:
-    """All tasks of one worker. `limit`: most records of a fetched batch of one partition."""
+    """All tasks of one worker. `limit`: most records of a fetched batch of one partition; `copies`: of tables, on disk."""
 
-    def __init__(self, app: BatchApp, graph: Graph, limit: int = 16_000) -> None:
+    def __init__(self, app: BatchApp, graph: Graph, limit: int = 16_000, copies: Copies | None = None) -> None:
         self.limit = limit
         self.graph = graph
         self.batched = frozenset(graph.inputs)
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter() if copies is None else copies.counts
         self.recovered: dict[str, float] = {}
         self.topics: dict[str, Topic] = {}
         self._app = app
@@ -104,6 +106,8 @@ class Engine:
         self._open = False
         self._appender: Appender | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._copies = copies
+        self._copier = None if copies is None else Copier(copies, lambda: self._tasks, self._changelog, self._is_behind)
 
     # --- what the consumer asks --------------------------------------------------------------------------------------
 
@@ -173,6 +177,8 @@ class Engine:
             if not fine:
                 self._tasks.pop(key, None)
         self._lanes, self._running = {}, {}
+        if self._copier is not None:
+            self._copier.settle()  # what was drained is durable
 
     async def _drain(self, key: Key) -> bool:
         running = self._running[key]
@@ -213,7 +219,7 @@ class Engine:
         sources = {(tp.topic, tp.partition): tp for tp in assigned if tp.topic in self.graph.routes}
         self._tasks = {key: task for key, task in self._tasks.items() if key in stages or key in sources}
         async with BulkReader(self._app.group_options()) as reader:
-            takeover = Takeover(self.graph, self.topics, appender, reader)
+            takeover = Takeover(self.graph, self.topics, appender, reader, self._copies)
             self._committed = await self._starts(reader)
             await self._renew(takeover, stages, generation)
             await self._restore(takeover, {key: s for key, s in stages.items() if key not in self._tasks}, generation)
@@ -221,7 +227,7 @@ class Engine:
                 if key not in self._tasks:
                     self._tasks[key] = await takeover.decode(tp, self._committed[tp])
         self._start(generation)
-        self.recovered = {"seconds": time.monotonic() - began, "records": takeover.records, "reading": takeover.seconds}
+        self.recovered = takeover.figures() | {"seconds": time.monotonic() - began}
         log.info("partitions_taken", generation=generation, tasks=len(self._lanes), **_rounded(self.recovered))
 
     async def _learn(self) -> Appender:
@@ -267,6 +273,8 @@ class Engine:
                 self._check_state(key, task, stages[key])
                 task.check_inputs({topic: ends[TP(topic, key[1])] for topic in stages[key].inputs})
                 self._tasks[key] = task
+        if self._copier is not None:
+            self._copier.found(takeover.copied)
 
     def _check_state(self, key: Key, task: Task[Any], stage: Stage) -> None:
         """Inputs that were read, and no state of them: somebody deleted the changelog."""
@@ -286,7 +294,7 @@ class Engine:
             return
         async with BulkReader(self._app.group_options()) as reader:
             await self._restore(
-                Takeover(self.graph, self.topics, await self._learn(), reader), {key: stage}, generation
+                Takeover(self.graph, self.topics, await self._learn(), reader, self._copies), {key: stage}, generation
             )
         if self._open and generation == self._ledger.generation:
             log.warning("partition_retaken", task=key[0], partition=key[1])
@@ -314,6 +322,8 @@ class Engine:
             self._open_lane(key, begin)
         if self._ticker is None:
             self._ticker = self._spawn(self._tick())
+            if self._copier is not None:
+                self._spawn(self._copier.run())
 
     def _begin(self, key: Key) -> dict[TP, int]:
         """Where a task goes on reading: by its own state, which is never behind a commit; by the commit without one."""
@@ -364,6 +374,15 @@ class Engine:
 
     def _progress(self, partition: int) -> Callable[[str], tuple[int, int]]:
         return lambda topic: self._app.batch_consumer.progress(TP(topic, partition)) if self._open else NOT_FETCHED
+
+    def _changelog(self, table: str) -> tuple[str, str]:
+        """A table's changelog and that topic's id."""
+        stage = self.graph.stage(table)
+        assert stage is not None
+        return stage.changelog, self.topics[stage.changelog].id
+
+    def _is_behind(self) -> bool:
+        return any(lane.behind for lane in self._lanes.values())
 
     async def _tick(self) -> None:
         while True:

@@ -40,6 +40,7 @@ Name = Literal[
     "journeys_waiting_batches",
     "journeys_recovery_seconds",
     "journeys_recovery_records",
+    "journeys_recovery_copied_records",
     "journeys_sink_rows_total",
     "journeys_sink_failures_total",
     "journeys_sink_waiting_rows",
@@ -89,6 +90,8 @@ ABOUT: dict[Name, About] = {
     "journeys_waiting_batches": About("Fetched batches that wait for their lane", ("task", "partition")),
     "journeys_recovery_seconds": About("How long the last taking over of partitions took"),
     "journeys_recovery_records": About("Changelog records that it read"),
+    # Zero where `state_dir` is set says that copies were refused: `copy_refused` among journeys_noticed_total says why.
+    "journeys_recovery_copied_records": About("Records that it read from copies on disk instead"),
     "journeys_sink_rows_total": About("Rows stored in ClickHouse", ("table",)),
     # Growing without rows growing means that ClickHouse is away; partitions are held back meanwhile.
     "journeys_sink_failures_total": About("Writes that failed and are tried again, by kind", ("kind",)),

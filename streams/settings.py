@@ -220,6 +220,7 @@ class Settings:
     batch         most records of one partition taken at a time
     warm          users or accounts of one partition kept ready, 4 to 15 KB each; the others stay the bytes of their
                   record, 1 to 2 KB each, and cost half as much again when something happens to them
+    state_dir     folder for copies of the tables, from which a restart goes on; none where it is empty
     metrics_port  of the engine; 0 is none; the sink's is one higher
     log           console or json, level as in `logging`
     dead_letters  how many of a source are too many
@@ -239,6 +240,7 @@ class Settings:
     session: str = "10s"
     batch: int = 16_000
     warm: int = 100_000
+    state_dir: str = ""
     metrics_port: int = 0
     log: Literal["console", "json"] = "console"
     level: Literal["debug", "info", "warning", "error"] = "info"

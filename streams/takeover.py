@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from faust.types import TP
 
 from streams.batch.append import Appender
 from streams.batch.changelog import BulkReader
+from streams.batch.copies import Copies, Copy, Damaged
 from streams.batch.topic_ids import Topic
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.task import Fenced, Task
@@ -36,13 +38,24 @@ def check_together(stages: Mapping[Key, Stage], assigned: Collection[TP]) -> Non
 class Takeover:
     """One taking over: tasks that never left are claimed anew, the others are read first.
 
-    records, seconds  what reading took
+    records, seconds  what was read of changelogs, and how long all reading took
+    copied            what each copy that was used reached up to, and how many records it has
     """
 
-    def __init__(self, graph: Graph, topics: Mapping[str, Topic], appender: Appender, reader: BulkReader) -> None:
+    def __init__(
+        self, graph: Graph, topics: Mapping[str, Topic], appender: Appender, reader: BulkReader, copies: Copies | None
+    ) -> None:
         self.records = 0
         self.seconds = 0.0
-        self._graph, self._topics, self._appender, self._reader = graph, topics, appender, reader
+        self.copied: dict[Key, tuple[int, int]] = {}
+        self._graph, self._topics, self._appender, self._reader, self._copies = graph, topics, appender, reader, copies
+
+    def figures(self) -> dict[str, float]:
+        return {
+            "records": self.records,
+            "copied": sum(count for _, count in self.copied.values()),
+            "reading": self.seconds,
+        }
 
     async def renew(self, task: Task[Any], stage: Stage, partition: int, generation: int) -> bool:
         """Claim a partition that never left us; False if somebody wrote to it all the same."""
@@ -56,10 +69,10 @@ class Takeover:
 
     async def recover(self, stages: Mapping[Key, Stage], generation: int) -> dict[Key, Task[Any]]:
         """Read and claim until nobody wrote in between; the tasks are still to be `restored`."""
-        tasks = {key: self._graph.new_task(stage, key[1], generation, self._topics) for key, stage in stages.items()}
-        left = {TP(stages[key].changelog, key[1]): task for key, task in tasks.items()}
-        position = dict.fromkeys(left, 0)
         began = time.monotonic()
+        tasks = {key: await self._from_copy(key, stage, generation) for key, stage in stages.items()}
+        left = {TP(stages[key].changelog, key[1]): task for key, task in tasks.items()}
+        position = {TP(stages[key].changelog, key[1]): self.copied.get(key, (0, 0))[0] for key in tasks}
         for _ in range(CLAIMS):
             position = await self._reader.read(
                 {tp: position[tp] for tp in left}, lambda tp, r: self._restore(left[tp], r)
@@ -72,6 +85,30 @@ class Takeover:
                 self.seconds += time.monotonic() - began
                 return tasks
         raise Fenced(f"another worker goes on writing to {', '.join(sorted(tp.topic for tp in left))}")
+
+    async def _from_copy(self, key: Key, stage: Stage, generation: int) -> Task[Any]:
+        """A task as far as a copy of its table goes; a fresh one where there is none that can be used."""
+        task, tp = self._graph.new_task(stage, key[1], generation, self._topics), TP(stage.changelog, key[1])
+        copy = await self._find(tp)
+        if self._copies is None or copy is None:
+            return task
+        count = 0
+        try:
+            for records in copy.read():
+                task.restore(records)
+                count += len(records)
+                await asyncio.sleep(0)
+        except (Damaged, OSError) as problem:
+            self._copies.refuse(tp, f"damaged: {problem}")
+            return self._graph.new_task(stage, key[1], generation, self._topics)
+        self.copied[key] = copy.position, count
+        return task
+
+    async def _find(self, tp: TP) -> Copy | None:
+        if self._copies is None:
+            return None
+        begins, ends = await self._reader.begins([tp]), await self._reader.ends([tp])
+        return self._copies.find(tp, self._topics[tp.topic].id, begins[tp], ends[tp])
 
     def _restore(self, task: Task[Any], records: list[tuple[bytes, bytes | None]]) -> None:
         self.records += len(records)

@@ -39,6 +39,8 @@ _CHANGELOG = {
     "cleanup.policy": "compact",
     # A worker that lost its partition unnoticed may write until it notices; its claim must still be there to be seen.
     "min.compaction.lag.ms": str(HOUR),
+    # Twice as long as a copy of a table may be used (`KEPT_MS` in batch/copies.py).
+    "delete.retention.ms": str(24 * HOUR),
     **_BROKERS_CLOCK,  # the lag is counted from it: by the clock of a slow worker it would be over at once
     **_LARGE,
 }

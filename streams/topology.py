@@ -18,6 +18,7 @@ from typing import Any
 
 from schemas.definition.model import Definition
 from streams.batch.app import BatchApp, Untouched
+from streams.batch.copies import Copies
 from streams.batch.fetch import Batch
 from streams.delivery.clock import ClockSettings
 from streams.delivery.partition import Partitioner
@@ -85,10 +86,12 @@ def _clock(settings: Settings, definition: Definition) -> ClockSettings:
     return ClockSettings(wall=wall and settings.clock.until is None, live_within=definition.clock.live_within)
 
 
-def declare(app: BatchApp, graph: Graph, limit: int = 16_000, hide: Hide = lambda batch: batch) -> Engine:
-    """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`: see Engine; `hide`:
-    what may be seen of a batch."""
-    engine = Engine(app, graph, limit)
+def declare(
+    app: BatchApp, graph: Graph, limit: int = 16_000, hide: Hide = lambda batch: batch, copies: Copies | None = None
+) -> Engine:
+    """Agents and tables of this graph on the app, and the engine that owns their partitions. `limit`, `copies`: see Engine;
+    `hide`: what may be seen of a batch."""
+    engine = Engine(app, graph, limit, copies)
     app.owner = engine
     if graph.routes:
         app.agent(_topic(app, sorted(graph.routes)), name="decode")(_hand_over(engine, hide))

@@ -81,6 +81,7 @@ def collect(engine: Engine, metrics: Metrics, growing: Growing, longest: Longest
         metrics.add("journeys_works_total", added, name)
     metrics.set("journeys_recovery_seconds", engine.recovered.get("seconds", 0.0))
     metrics.set("journeys_recovery_records", engine.recovered.get("records", 0.0))
+    metrics.set("journeys_recovery_copied_records", engine.recovered.get("copied", 0.0))
 
 
 def _partitions(engine: Engine, metrics: Metrics, longest: Longest) -> None:

@@ -41,6 +41,7 @@ PROCESSES = (
     "tests/streams/commands/test_tail.py",
     "tests/streams/delivery/test_attributes.py",
     "tests/streams/notify/test_run.py",
+    "tests/streams/test_copier.py",
     "tests/streams/test_engine.py",
     "tests/streams/test_sink.py",
     "tests/streams/test_sink_assignment.py",

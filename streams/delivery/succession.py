@@ -54,6 +54,7 @@ class Succession(Generic[E]):
         settings = self._settings
         if not settings.text or settings.definition in self._table.definitions:
             return []
+        self._table.definitions[settings.definition] = settings.text
         return [[(rec.definition_key(settings.definition), rec.encode_tagged(generation, settings.text))]]
 
     def take_over(self, key: bytes, cell: Cell[E], now: int, view: BesideView) -> TakenOver:

@@ -8,7 +8,7 @@ compaction would otherwise keep the zombie's value only.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Generic
 
 from streams.delivery import record as rec
@@ -123,6 +123,44 @@ class Table(Generic[E]):
             yield key, header, value
             if header.flags & rec.HAS_OUTBOX and rec.entity_key(key) not in self._stale:
                 self.entities[key] = rec.without_outbox(value, header)
+
+    def compacted(self, generation: int, step: int) -> Iterator[list[Change]]:
+        """What the changelog would hold of all this if it were compacted to its end, in the name of a generation.
+
+        So many records at a time, or a few more; it may change between two of them, and what is newer then may be in it
+        or not. Neither outboxes nor the partition's own record are in it: see copying.py.
+        """
+        found: list[Change] = [
+            (rec.definition_key(digest), rec.encode_tagged(generation, text))
+            for digest, text in self.definitions.items()
+        ]
+        for key in list(self.entities):
+            found += self._compacted(key, generation)
+            if len(found) >= step:
+                yield found
+                found = []
+        for kept in list(self.kept):
+            found.append((kept, rec.encode_tagged(generation, self.kept[kept])))
+            if len(found) >= step:
+                yield found
+                found = []
+        yield found
+
+    def _compacted(self, key: bytes, generation: int) -> list[Change]:
+        """An entity's record and those beside it; of one that has ended, its mark."""
+        kept = self.entities.get(key)
+        if kept is None:
+            return []
+        if isinstance(kept, bytes):
+            outbox = kept[1] & rec.HAS_OUTBOX
+            value = rec.with_generation(rec.without_outbox(kept, rec.header_of(kept)) if outbox else kept, generation)
+        elif kept.entity is None:
+            value = rec.encode_entity(generation, 0, NEVER, kept.applied, b"", ended=True, version=self.version)
+        else:
+            value, _ = self._encode(kept.entity, kept, generation, 0, b"")
+        names = self.beside.get(key)
+        found: list[Change] = [(rec.entity_key(key), value)]
+        return found if names is None else found + list(self._beside_changes(key, names, generation))
 
     def versions(self) -> set[int]:
         """Numbers of the definitions that living entities are kept under."""
@@ -292,7 +330,7 @@ class Table(Generic[E]):
             generation, batch, deadline, cell.applied, payload, outbox, version=self.version
         ), not payload
 
-    def _beside_changes(self, key: bytes, changes: dict[bytes, bytes | None], generation: int) -> Iterator[Change]:
+    def _beside_changes(self, key: bytes, changes: Mapping[bytes, bytes | None], generation: int) -> Iterator[Change]:
         for name, body in changes.items():
             yield rec.beside_key(key, name), None if body is None else rec.encode_tagged(generation, body)
 

@@ -22,7 +22,7 @@ the other, in the order in which they were computed; computing the next one mean
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from operator import itemgetter
@@ -63,6 +63,7 @@ class Task(Generic[E]):
     watermark         event time (ms) up to which this partition has been read; it never goes back
     heard             event time (ms) up to which all partitions of this logic have heard each other out; neither does it
     full_to           until all is heard up to this (ms), an entity keeps so much open that sources had better wait
+    covered           what was touched in batches before this one is in the changelog: its checkpoint began there
     backlog           timers are due that did not fit in the last slice: call `tick` again soon
     """
 
@@ -79,6 +80,7 @@ class Task(Generic[E]):
         settings = settings or TaskSettings()
         self.counts: Counter[tuple[str, str]] = Counter()
         self.watermark = self.heard = self.full_to = NOTHING_YET
+        self.covered = 0
         self.backlog = False
         self.generation = generation
         self._logic = logic
@@ -111,6 +113,8 @@ class Task(Generic[E]):
         self._levels_at = 0
         self._saved_watermark = NOTHING_YET
         self._end: int | None = None  # of the changelog, as far as we have written it
+        self._begun_in = 0  # batch in which the last checkpoint began
+        self._finished: deque[tuple[int, int]] = deque()  # checkpoints: (batch that ends it, batch in which it began)
 
     def _input(self, topic: str, senders: Collection[str] | None) -> Input:
         settings = self._settings
@@ -129,6 +133,11 @@ class Task(Generic[E]):
     @property
     def timers(self) -> int:
         return len(self._timers)
+
+    @property
+    def end(self) -> int:
+        """The changelog's end after our last append; 0 before the first."""
+        return self._end or 0
 
     def payloads(self) -> Iterator[tuple[bytes, bytes]]:
         """(key, state as Logic.dump gives it) of every living entity, for whoever looks at the table."""
@@ -213,6 +222,15 @@ class Task(Generic[E]):
                     "deleted and created again. Give it another name, or reset this application's state"
                 )
 
+    def compacted(self, step: int) -> Iterator[list[Change]]:
+        """The table as records of a compacted changelog, so many at a time: see copying.py."""
+        return self._table.compacted(self.generation, step)
+
+    def hasten(self) -> int:
+        """Let a checkpoint begin soon though nothing has changed; `covered` is greater than this once it is over."""
+        self._checkpoint.moved()
+        return self._batch
+
     # --- working -----------------------------------------------------------------------------------------------------
 
     def process(self, topic: str, records: Sequence[Record], now: int, caught_up: bool) -> Work:
@@ -286,7 +304,7 @@ class Task(Generic[E]):
         if self._acked != self._batch:
             raise RuntimeError(f"drain() was called while batch {self._batch} is not acknowledged: finish it first")
         self._batch += 1
-        self._checkpoint.begin(now, self._snapshot(), self.positions)
+        self._begin_checkpoint(now)
         return self._finish(now, True, [], 2**62)
 
     def _anything_to_do(self, now: int, caught_up: bool) -> bool:
@@ -302,7 +320,11 @@ class Task(Generic[E]):
         """A new batch. A checkpoint begins before its records are read: see `checkpoint`."""
         self._batch += 1
         if self._checkpoint.due(now, more):
-            self._checkpoint.begin(now, self._snapshot(), self.positions)
+            self._begin_checkpoint(now)
+
+    def _begin_checkpoint(self, now: int) -> None:
+        self._begun_in = self._batch
+        self._checkpoint.begin(now, self._snapshot(), self.positions)
 
     def _finish(self, now: int, caught_up: bool, changelog: list[list[Change]], writes: int) -> Work:
         """The Work, with what is still to be written: all that has something to publish, and so many of the dirty ones."""
@@ -402,6 +424,7 @@ class Task(Generic[E]):
         if finished is None:
             return None
         snapshot, commit, bury = finished
+        self._finished.append((self._batch, self._begun_in))
         changelog.append([self._partition_record(snapshot)])  # after all that it covers
         changelog += self._bury(bury, commit)
         return commit
@@ -517,3 +540,5 @@ class Task(Generic[E]):
     def acknowledged(self, work: Work) -> None:
         """All outputs of this work are on their topics."""
         self._acked = work.batch
+        while self._finished and self._finished[0][0] <= work.batch:
+            self.covered = self._finished.popleft()[1]

@@ -242,6 +242,7 @@ OFF: dict[str, Rules] = {
     "ends_without_mark": replace(ALL, task=EndsWithoutMark),
     "marks_buried_early": replace(ALL, task=MarksBuriedEarly),
     "beside_survives_the_end": replace(ALL, task=BesideSurvivesTheEnd),
+    "copy_complete_at_once": replace(ALL, copies_wait=False),
     "unspoken_origins_ignored": replace(ALL, task=NoUnspokenOrigins),
 }
 """Name of a rule switched off -> the rules without it."""

@@ -6,6 +6,7 @@ from collections import Counter
 from random import Random
 
 from streams.delivery.settings import Fenced
+from tests.simulation.disk import Disk
 from tests.simulation.kafka import IllegalGeneration, Kafka
 from tests.simulation.play import Play, Wrong
 from tests.simulation.toy_play import ToyPlay
@@ -32,6 +33,7 @@ class Schedule:
         self.rules = rules
         self.play = play
         self.kafka = Kafka(PARTITIONS)
+        self.disk = Disk(Random(f"disk {seed}"))
         self.now = 2_000_000_000_000  # later than every event time, or decoders would call them future
         self.workers = [Worker() for _ in range(self.random.randint(1, 3))]
         self.history = play.history(self.random)
@@ -135,7 +137,7 @@ class Schedule:
                     self._give_up(worker, name, lane)
         for name, worker in owners.items():
             if name not in worker.lanes:
-                worker.lanes[name] = Lane(*name, self.kafka, self.rules, self.random, self.play)
+                worker.lanes[name] = Lane(*name, self.kafka, self.disk, self.rules, self.random, self.play)
 
     def _keep(self, worker: Worker, name: tuple[str, int], lane: Lane) -> None:
         """The lane stays through the rebalance, memory and all; sometimes it claims its partition again."""
@@ -197,6 +199,8 @@ class Schedule:
             self._kill(worker)  # the process ends; a zombie has written to its changelog
 
     def _advance(self, lane: Lane) -> None:
+        if self.disk.random.random() < 0.3:
+            lane.copy()
         if self.random.random() < 0.35 and lane.compute(self.random.randint(1, 8)):
             return
         for _ in range(self.random.randint(1, 3)):

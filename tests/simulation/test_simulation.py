@@ -63,5 +63,7 @@ def test_the_schedules_contain_what_they_are_meant_to_contain() -> None:
         "gap",
         "offsets set back",
         "clock jump",
+        "copy",
+        "copy read",
     ):
         assert seen.get(what, 0) >= 10, (what, seen)

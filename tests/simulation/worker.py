@@ -10,10 +10,13 @@ from typing import Any
 
 from streams.delivery.clock import ClockSettings
 from streams.delivery.contracts import Output, Record, Work
+from streams.delivery.copying import Copying
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
+from streams.delivery.table import Change
 from streams.delivery.task import Task
 from streams.graph import NOBODY_WAITS
+from tests.simulation.disk import Disk
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Play
 
@@ -52,14 +55,19 @@ class Rules:
     whole_groups: bool = True
     exclusive_claim: bool = True
     same_id_each_time: bool = True
+    copies_wait: bool = True
 
 
 class Lane:
     """One partition of one kind at one worker: computes ahead by at most two works, does them in order."""
 
-    def __init__(self, kind: str, partition: int, kafka: Kafka, rules: Rules, random: Random, play: Play) -> None:
+    def __init__(
+        self, kind: str, partition: int, kafka: Kafka, disk: Disk, rules: Rules, random: Random, play: Play
+    ) -> None:
         self.kind, self.partition, self.kafka, self.rules, self.random = kind, partition, kafka, rules, random
-        self.play = play
+        self.disk, self.play = disk, play
+        self.copying: Copying | None = None
+        self.copied: list[Change] = []
         self.generation = kafka.generation
         self.now = 0
         self.skew = 0
@@ -158,7 +166,10 @@ class Lane:
 
     def _take_over(self) -> Iterator[None]:
         changelog = self._log(f"{self.kind}-changelog")
-        position = 0
+        position, records = self.disk.read(self.kind, self.partition)
+        if position:
+            self.kafka.happened["copy read"] += 1
+            self.task.restore(records)
         while True:
             self.task.restore([(r.key, r.value) for r in changelog.read(position, 2**62)])
             position = changelog.end
@@ -211,6 +222,19 @@ class Lane:
                 self.kafka.produce(self.now, output)
             outputs = outputs[count:]
             yield
+
+    def copy(self) -> None:
+        """A little of a copy of the table, or its end."""
+        if self.kind == "decode" or not self.ready:
+            return
+        if self.copying is None:
+            self.copying, self.copied = Copying(self.task, self.disk.random.randint(1, 3)), []
+        found = self.copying.take()
+        self.copied += found or []
+        if self.copying.complete or (found is None and not self.rules.copies_wait):
+            self.kafka.happened["copy"] += 1
+            self.disk.write(self.kind, self.partition, self.copying.position, self.copied)
+            self.copying = None
 
     def finish(self) -> None:
         """Give the partition up in good order: all that was computed, then the drain."""

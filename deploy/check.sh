@@ -29,7 +29,7 @@ chart() {  # name, values
 if has helm; then
     helm lint helm/journeys >"$made/lint" || { cat "$made/lint"; bad "helm lint"; }
     chart defaults
-    chart keda --set secret=s --set tlsSecret=t --set autoscaling.kind=keda --set podMonitor.enabled=true --set definition='name: x' \
+    chart keda --set secret=s --set tlsSecret=t --set autoscaling.kind=keda --set podMonitor.enabled=true --set definition='name: x' --set state.enabled=true --set state.storageClass=fast \
         --set-json 'networkPolicy.kafka.to=[{"ipBlock":{"cidr":"10.0.0.0/8"}}]'
     chart hpa --set autoscaling.kind=hpa --set httpProbes=false --set prepare.enabled=false
 fi

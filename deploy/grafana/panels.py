@@ -228,7 +228,11 @@ OPERATIONS = (
     Panel(
         "Taking over",
         "timeseries",
-        promql=(("max (journeys_recovery_seconds)", "seconds"), ("max (journeys_recovery_records)", "records")),
+        promql=(
+            ("max (journeys_recovery_seconds)", "seconds"),
+            ("max (journeys_recovery_records)", "records"),
+            ("max (journeys_recovery_copied_records)", "records of copies"),
+        ),
     ),
     Panel(
         "Rows stored",

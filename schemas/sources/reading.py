@@ -15,6 +15,7 @@ from schemas.time import EARLIEST, LATEST, parse_time
 
 Object = dict[str, Any]
 
+_loads: Final = orjson.loads
 LARGEST: Final = 1_048_576
 """Bytes. Kafka's own default limit for a record; Segment refuses above 32 KB a call, 500 KB a batch."""
 
@@ -51,7 +52,7 @@ def load(value: bytes | None) -> Any:
     if len(value) > LARGEST:
         raise Refused("too_big", f"{len(value)} bytes; at most {LARGEST} are read")
     try:
-        found = orjson.loads(value)
+        found = _loads(value)
     except orjson.JSONDecodeError as error:
         if value.startswith(GZIP):  # looked for only here, so that plain records pay nothing for it
             return parse(gunzipped(value), DEEPEST)
@@ -87,7 +88,7 @@ def gunzipped(value: bytes) -> bytes:
 def parse(value: bytes, deepest: int) -> Any:
     """JSON as a value, nested at most so many levels deep. Raises Refused."""
     try:
-        found = orjson.loads(value)
+        found = _loads(value)
     except orjson.JSONDecodeError as error:
         raise _unreadable(value, error) from None
     if _deeper(found, deepest):

@@ -25,6 +25,8 @@ from streams.journey.rollup import GONE, Member
 from streams.journey.selections import Selections
 from streams.journey.timeline import UNHEARD, Entity, Input, Retract, Tally, Timeline, stamped
 
+_dumps: Final = orjson.dumps
+
 HOUR: Final = 3_600_000
 """A changed published value is written at most hourly: often enough for a board, rare enough for a busy user."""
 
@@ -213,8 +215,8 @@ class Journeys:
         ).value
 
     def _snapshot(self, e: Entity, at: int, standing: Standing) -> Output:
-        head, entity = e.head, orjson.dumps(e.key)
-        account = orjson.dumps(head.home if head is not None else None) if self.kind == "user" else entity
+        head, entity = e.head, _dumps(e.key)
+        account = _dumps(head.home if head is not None else None) if self.kind == "user" else entity
         record = (
             self._head + entity + b',"account":' + account + b',"as_of":"' + rfc3339(at).encode() + self._about
             + standing.body + b"}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 import orjson
@@ -16,6 +16,8 @@ from streams.journey.gauge import Value
 from streams.journey.machines import CompiledMachine, CompiledRule, CompiledSignal
 from streams.journey.state import State
 from streams.journey.terms import Term, Terms
+
+_dumps: Final = orjson.dumps
 
 
 class Publisher:
@@ -104,11 +106,11 @@ class Publisher:
         machines = [
             self._places[n][s.states[n]] + rfc3339(s.since[n]).encode() + b'"}' for n in range(len(self._machines))
         ]
-        measures = orjson.dumps({name: ask.of(s, now, today) for name, ask in self._published})
-        carry = orjson.dumps(self.carry(s, now, today))
+        measures = _dumps({name: ask.of(s, now, today) for name, ask in self._published})
+        carry = _dumps(self.carry(s, now, today))
         merging = [name for name, waits in s.names.items() if waits] if s.names else []
         body = (
-            b'"machines":{' + b",".join(machines) + b'},"signals":' + orjson.dumps(self.holding(s))
+            b'"machines":{' + b",".join(machines) + b'},"signals":' + _dumps(self.holding(s))
             + b',"measures":' + measures + b',"carry":' + carry + (b',"merging":' + orjson.dumps(merging) if merging else b"")
         )  # fmt: skip
         return Standing(body, crc32(b"[" + measures + b"," + carry + b"]"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
@@ -87,7 +88,10 @@ class Scale:
         self._clickhouse = clickhouse
         self._given = given
         self._settings = plan.write()
-        self._worker = Process("worker", self._settings, plan.folder / "worker.log")
+        self._state = plan.folder / "state"
+        self._worker = Process(
+            "worker", self._settings, plan.folder / "worker.log", {"JOURNEYS_STATE_DIR": str(self._state)}
+        )
         self._sink = Process("sink", self._settings, plan.folder / "sink.log")
         self._rate = 0.0  # events/s measured while the state was built
         self._producer: AIOKafkaProducer
@@ -140,18 +144,42 @@ class Scale:
         print(f"memory   {self._memory()}", flush=True)
 
     async def _take_over(self) -> None:
+        """Once from its copies, and once without them, as a new machine does."""
+        began = time.monotonic()
+        await self._until(self._copied, "copies of all tables")
+        size = sum(file.stat().st_size for file in self._copies())
+        print(
+            f"copies   {size / 2**20:,.0f} MiB on disk, {time.monotonic() - began:.0f} s after all was committed",
+            flush=True,
+        )
+        await self._restart("from copies", BEGIN + DAYS * 86_400_000)
+        shutil.rmtree(self._state)
+        await self._restart("without", BEGIN + DAYS * 86_400_000 + 1)
+
+    async def _restart(self, how: str, now: int) -> None:
         """Stop in order and start again: until the worker has committed what came after its start."""
+        stopping = time.monotonic()
         self._worker.stop()
         began = time.monotonic()
         self._worker.start()
-        await self._say_time(BEGIN + DAYS * 86_400_000)
+        await self._say_time(now)
         await self._until(lambda: self._committed(), "what came after the start")
         seconds, figures = time.monotonic() - began, await self._figures()
         print(
-            f"restart  {seconds:.1f} s from the start of the process until it has caught up; of these"
-            f" {figures['journeys_recovery_seconds']:.1f} s read {figures['journeys_recovery_records']:,.0f} changelog records"
+            f"restart  {how}: {seconds:.1f} s from the start of the process until it has caught up; of these"
+            f" {figures['journeys_recovery_seconds']:.1f} s read {figures['journeys_recovery_copied_records']:,.0f} records"
+            f" of copies and {figures['journeys_recovery_records']:,.0f} of changelogs; stopping had taken"
+            f" {began - stopping:.1f} s"
         )
         print(f"memory   {self._memory()}", flush=True)
+
+    def _copies(self) -> list[Path]:
+        return list(self._state.glob("*.copy"))
+
+    async def _copied(self) -> bool:
+        """Whether there is a copy of every partition of users and accounts."""
+        await asyncio.sleep(1)
+        return len(self._copies()) == 2 * PARTITIONS
 
     async def _timers(self) -> None:
         """Timers fall due within one minute, beside a steady load of people who sign up."""

@@ -84,6 +84,7 @@ class Copier:
             self.settle()
             for key, task in list(self._due(now)):
                 await self._copy(key, task)
+                self.settle()
             await asyncio.sleep(LOOK_S)
 
     def settle(self) -> None:

@@ -241,8 +241,8 @@ class Scale:
     async def _latency(self) -> None:
         """Half of the throughput, everybody's events, from when each was due.
 
-        The throughput is that of the same events: they wake people who have slept for two months, which costs more than
-        what built the state, and the sink and ClickHouse have their share of the machine.
+        The throughput is that of the same events, to their rows: they wake people who have slept for two months, which costs
+        more than what built the state, and the sink and ClickHouse have their share of the machine.
         """
         calls = mixed(self._given.users, self._given.accounts)
         made = lambda who, n, now: next(calls)(who, n, now)  # noqa: E731
@@ -270,12 +270,16 @@ class Scale:
         )
 
     async def _at_full_speed(self, made: Made, count: int, at: int) -> float:
-        """Events/s of so many that are all there at once, within half an hour of event time from `at` on."""
+        """Events/s to rows of so many that are all there at once, within half an hour of event time from `at` on."""
+        group, topics = f"{self._plan.prefix}engine-sink", [self._plan.prefix + topic for topic in SINK_TOPICS]
         for n in range(count):
             await self._send(*made("full", n, at + n * 30 * MINUTE // count))
         await self._say_time(at + 30 * MINUTE - 1)
         began, first = time.monotonic(), await self._lag()
         await self._until(self._committed, "what was sent at once", 1_200)
+        engine = time.monotonic() - began
+        await self._until(lambda: self._sunk(group, topics), "its rows", 1_200)
+        print(f"full speed: {first / engine:,.0f} events/s to Kafka", flush=True)
         return first / (time.monotonic() - began)
 
     # --- feeding and following ---------------------------------------------------------------------------------------

@@ -109,6 +109,8 @@ class Bench:
         if given.small:
             theirs, events = "bench-small", given.small
             await self.fill(theirs, events, max(1, given.users * events // given.events))
+        print("warming up, not counted: the broker compiles itself while the first million passes through it")
+        await self._ours("warm.", "bench", given.events)
         ours, base = [], []
         for n in range(given.runs):  # in turn: a shared machine is faster in one quarter of an hour than in the next
             ours.append(await self._ours(f"ours{n}.", "bench", given.events))

@@ -8,9 +8,13 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
 from faust.types import TP
 
+from schemas.definition.parse import load
+from streams.app import engine_app
 from streams.batch.copies import Copies
+from streams.settings import Settings, SettingsError
 from tests.streams.cluster import Cluster, Worker, history, wait_for
 from tests.streams.test_engine import check
 
@@ -94,6 +98,13 @@ def test_a_changelog_made_anew_is_not_mixed_with_copies_of_the_one_before(cluste
     worker = start(cluster, tmp_path)
     assert "another topic" in worker.text()
     check(cluster, events, 1_000)
+
+
+def test_a_state_dir_that_cannot_be_used_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    settings = Settings(state_dir=str(tmp_path / "file" / "copies"))
+    with pytest.raises(SettingsError, match=r"^state_dir '.*copies' cannot be used \(Not a directory\): name a folder"):
+        engine_app(settings, load(settings.definition_path))
 
 
 def test_a_disk_that_is_gone_stops_no_journey(cluster: Cluster, tmp_path: Path) -> None:

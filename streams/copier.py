@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -68,10 +68,12 @@ class Copier:
         self._taken: dict[Key, tuple[Task[Any], Copying, Writing]] = {}  # all but complete
         self._not_before = 0.0
 
-    def found(self, copies: Mapping[Key, tuple[int, int]]) -> None:
-        """Copies were used: (position, records) of each."""
-        for key, (position, records) in copies.items():
-            self._latest[key] = _Made(position, records, time.monotonic())
+    def took(self, keys: Iterable[Key], copied: Mapping[Key, tuple[int, int]]) -> None:
+        """These were read anew, some of them from copies: (position, records) of each. Former copies of the others are gone."""
+        for key in keys:
+            self._latest.pop(key, None)
+            if key in copied:
+                self._latest[key] = _Made(*copied[key], time.monotonic())
 
     async def run(self) -> None:
         """Until cancelled."""

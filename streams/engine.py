@@ -274,7 +274,7 @@ class Engine:
                 task.check_inputs({topic: ends[TP(topic, key[1])] for topic in stages[key].inputs})
                 self._tasks[key] = task
         if self._copier is not None:
-            self._copier.found(takeover.copied)
+            self._copier.took(stages, takeover.copied)
 
     def _check_state(self, key: Key, task: Task[Any], stage: Stage) -> None:
         """Inputs that were read, and no state of them: somebody deleted the changelog."""

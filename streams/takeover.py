@@ -70,7 +70,8 @@ class Takeover:
     async def recover(self, stages: Mapping[Key, Stage], generation: int) -> dict[Key, Task[Any]]:
         """Read and claim until nobody wrote in between; the tasks are still to be `restored`."""
         began = time.monotonic()
-        tasks = {key: await self._from_copy(key, stage, generation) for key, stage in stages.items()}
+        found = await self._find([TP(stage.changelog, key[1]) for key, stage in stages.items()])
+        tasks = {key: await self._begun(key, stage, generation, found) for key, stage in stages.items()}
         left = {TP(stages[key].changelog, key[1]): task for key, task in tasks.items()}
         position = {TP(stages[key].changelog, key[1]): self.copied.get(key, (0, 0))[0] for key in tasks}
         for _ in range(CLAIMS):
@@ -86,29 +87,31 @@ class Takeover:
                 return tasks
         raise Fenced(f"another worker goes on writing to {', '.join(sorted(tp.topic for tp in left))}")
 
-    async def _from_copy(self, key: Key, stage: Stage, generation: int) -> Task[Any]:
-        """A task as far as a copy of its table goes; a fresh one where there is none that can be used."""
+    async def _find(self, changelogs: list[TP]) -> dict[TP, Copy]:
+        """The copies that may be used."""
+        if self._copies is None:
+            return {}
+        begins, ends = await self._reader.begins(changelogs), await self._reader.ends(changelogs)
+        found = {tp: self._copies.find(tp, self._topics[tp.topic].id, begins[tp], ends[tp]) for tp in changelogs}
+        return {tp: copy for tp, copy in found.items() if copy is not None}
+
+    async def _begun(self, key: Key, stage: Stage, generation: int, copies: Mapping[TP, Copy]) -> Task[Any]:
+        """A task as far as a copy of its table goes; a fresh one where there is none, or it is damaged."""
         task, tp = self._graph.new_task(stage, key[1], generation, self._topics), TP(stage.changelog, key[1])
-        copy = await self._find(tp)
-        if self._copies is None or copy is None:
+        if tp not in copies:
             return task
+        assert self._copies is not None
         count = 0
         try:
-            for records in copy.read():
+            for records in copies[tp].read():
                 task.restore(records)
                 count += len(records)
                 await asyncio.sleep(0)
         except (Damaged, OSError) as problem:
             self._copies.refuse(tp, f"damaged: {problem}")
             return self._graph.new_task(stage, key[1], generation, self._topics)
-        self.copied[key] = copy.position, count
+        self.copied[key] = copies[tp].position, count
         return task
-
-    async def _find(self, tp: TP) -> Copy | None:
-        if self._copies is None:
-            return None
-        begins, ends = await self._reader.begins([tp]), await self._reader.ends([tp])
-        return self._copies.find(tp, self._topics[tp.topic].id, begins[tp], ends[tp])
 
     def _restore(self, task: Task[Any], records: list[tuple[bytes, bytes | None]]) -> None:
         self.records += len(records)

@@ -85,26 +85,21 @@ class Attributes:
     """The headers of the records of one topic."""
 
     def __init__(self, logical: str, topic: str) -> None:
-        self._constant = constant(logical, topic)
-        self._encoded = headers(self._constant)
+        self._constant = headers(constant(logical, topic))
         self._varying = ABOUT[logical].varying
         self._named = self._varying is of_snapshot
         self._has_seq = self._varying is of_transition
         self._written = -1
-        self._encoded_written = NO_HEADERS
-
-    def of(self, key: bytes | None, value: bytes | None, written: int | None = None) -> Headers:
-        """All headers of a record. A null one has no content that an event could be about, and says only: gone.
-
-        `written`: what the header of that name says (schemas/snapshot.py), where it is known.
-        """
-        varying = self._of(key, value, written)
-        return varying if value is None or key is None else [*self._constant, *varying]
+        self._when_written = NO_HEADERS
 
     def encoded(
         self, key: bytes | None, value: bytes | None, written: int | None, before: Sequence[tuple[str, bytes]] = ()
     ) -> Encoded:
-        """The same behind others, as Kafka's format has them; put together at once, as most records that go out have them."""
+        """All headers of a record behind those that it has, as Kafka's format has them.
+
+        A null one has no content that an event could be about, and says only: gone. `written`: what the header of that name
+        says (schemas/snapshot.py), where it is known. Put together at once, as most records that go out have them.
+        """
         first = headers(before) if before else NO_HEADERS
         last = NO_HEADERS if written is None or self._has_seq else self._when(written)
         if value is None or key is None:
@@ -113,26 +108,16 @@ class Attributes:
         if self._named:
             id = key + b"." + id
         parts = (
-            first.data, self._encoded.data, _ID, varint(len(id)), id, _TIME_OF, varint(len(time)), time, _SUBJECT,
+            first.data, self._constant.data, _ID, varint(len(id)), id, _TIME_OF, varint(len(time)), time, _SUBJECT,
             varint(len(key)), key, last.data,
         )  # fmt: skip
-        return Encoded(first.count + self._encoded.count + 3 + last.count, b"".join(parts))
+        return Encoded(first.count + self._constant.count + 3 + last.count, b"".join(parts))
 
     def _when(self, written: int) -> Encoded:
         """The header `written`; it is the same for all records of a slice."""
         if written != self._written:
-            self._written, self._encoded_written = written, headers([(WRITTEN, b"%d" % written)])
-        return self._encoded_written
-
-    def _of(self, key: bytes | None, value: bytes | None, written: int | None) -> Headers:
-        """Those that differ from record to record."""
-        order = [] if written is None or self._has_seq else [(WRITTEN, b"%d" % written)]
-        if value is None or key is None:
-            return order
-        id, time = self._varying(value)
-        if self._named:
-            id = key + b"." + id
-        return [("ce_id", id), ("ce_time", time), ("ce_subject", key), *order]
+            self._written, self._when_written = written, headers([(WRITTEN, b"%d" % written)])
+        return self._when_written
 
 
 def attributes(logical: str, topic: str) -> Attributes | None:

@@ -230,8 +230,8 @@ class Bench:
     async def _compare(self, base: str, prefix: str) -> bool:
         theirs = await baseline_stages(self._kafka, f"{base}-transitions")
         ours = await our_stages(self._kafka, f"{prefix}transitions.user")
-        print(f"stage changes: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
         missing, extra = theirs - ours, ours - theirs
+        print(f"stage changes: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
         for label, found in (("only Faust's", missing), ("only ours", extra)):
             if found:
                 print(f"  {label}: {len(found):,}, e.g. {sorted(found, key=str)[:3]}")

@@ -185,7 +185,6 @@ class Scale:
 
     async def _copied(self) -> bool:
         """Whether there is a copy of every partition of users and accounts."""
-        await asyncio.sleep(1)
         return len(self._copies()) == 2 * PARTITIONS
 
     async def _timers(self) -> None:

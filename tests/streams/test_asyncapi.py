@@ -18,7 +18,7 @@ from streams.delivery.attributes import ABOUT, Attributes
 from streams.settings import Settings
 from streams.topics import plan
 from tests.fixtures.npm import ASYNCAPI
-from tests.streams.delivery.test_attributes import published
+from tests.streams.delivery.test_attributes import listed, published
 
 OFFICIAL = "schemas/3.0.0-without-$id.json"
 
@@ -53,7 +53,8 @@ def test_what_is_published_fits_payload_and_headers_of_its_message(topic: str) -
     for output in records:
         payload.validate(orjson.loads(output.value))
         found = {
-            name: value.decode() for name, value in Attributes(topic, f"p.{topic}").of(output.key, output.value, 1_700)
+            name: value.decode()
+            for name, value in listed(Attributes(topic, f"p.{topic}"), output.key, output.value, 1_700)
         }
         headers.validate(found)
         assert set(found) == set(message["headers"]["properties"])

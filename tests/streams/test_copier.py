@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import shutil
@@ -14,8 +15,10 @@ from faust.types import TP
 from schemas.definition.parse import load
 from streams.app import engine_app
 from streams.batch.copies import Copies
+from streams.copier import Copier
 from streams.settings import Settings, SettingsError
 from tests.streams.cluster import Cluster, Worker, history, wait_for
+from tests.streams.delivery.harness import Driven, event
 from tests.streams.test_engine import check
 
 
@@ -98,6 +101,32 @@ def test_a_changelog_made_anew_is_not_mixed_with_copies_of_the_one_before(cluste
     worker = start(cluster, tmp_path)
     assert "another topic" in worker.text()
     check(cluster, events, 1_000)
+
+
+def test_a_copy_that_could_not_be_used_is_made_again_however_little_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.copier.LOOK_S", 0.01)
+    driven, key = Driven().take_over(), ("users", 0)
+    driven.take(*(event(n, f"u{n}", 100 + n) for n in range(60)))
+    copier = Copier(Copies(tmp_path, fewest=20), lambda: {key: driven.task}, lambda table: ("log", "id"), lambda: False)
+
+    async def copied() -> bool:
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            driven.tick(500)
+        return (tmp_path / "log-0.copy").exists()
+
+    async def scenario() -> None:
+        running = asyncio.create_task(copier.run())
+        assert await copied()
+        (tmp_path / "log-0.copy").unlink()
+        assert not await copied(), "nothing has changed"
+        copier.took([key], {})
+        assert await copied()
+        running.cancel()
+
+    asyncio.run(scenario())
 
 
 def test_a_state_dir_that_cannot_be_used_is_a_wrong_setting(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ from streams.batch.append import Appender
 from streams.delivery.attributes import ABOUT, Attributes, attributes
 from streams.delivery.contracts import Output
 from streams.delivery.partition import Partitioner
-from streams.delivery.wire import headers
+from streams.delivery.wire import RecordBatch, headers
 from streams.replay import Replay
 from tests.schemas.test_records import a_snapshot, a_transition, an_alert
 from tests.streams.batch.test_append import FakeSender
@@ -41,8 +43,16 @@ def told(logical: str, key: bytes, value: bytes) -> dict[str, bytes]:
     return {"ce_id": ids[schema]().encode(), "ce_time": at.encode(), "ce_subject": key}
 
 
+def listed(found: Attributes, key: bytes, value: bytes | None, written: int | None = None) -> list[tuple[str, bytes]]:
+    """The headers of a record, as Kafka's own client reads them."""
+    batch = RecordBatch(10**6)
+    batch.add(0, key, value, found.encoded(key, value, written))
+    (record,) = MemoryRecords(batch.built(calc_crc32c)).next_batch()
+    return list(record.headers)
+
+
 def of(logical: str, key: bytes, value: bytes) -> dict[str, bytes]:
-    return dict(Attributes(logical, f"p.{logical}").of(key, value))
+    return dict(listed(Attributes(logical, f"p.{logical}"), key, value))
 
 
 def published() -> list[Output]:
@@ -108,14 +118,14 @@ def test_a_correction_is_another_event_and_a_record_sent_again_is_the_same_one()
 
 def test_of_two_records_without_a_number_the_later_is_told_by_when_their_state_was_written() -> None:
     snapshot, transition = a_snapshot().to_json(), drafted_transition("u1", "a1", {})
-    assert dict(Attributes("state.user", "state.user").of(b"u1", snapshot, 1_700))["written"] == b"1700"
-    assert Attributes("state.user", "state.user").of(b"u1", None, 1_700) == [("written", b"1700")]
-    assert "written" in dict(Attributes("alerts", "alerts").of(b"u1", an_alert().to_json(), 1_700))
-    assert "written" not in dict(Attributes("transitions.user", "t").of(b"u1", transition, 1_700))  # it has `seq`
+    assert dict(listed(Attributes("state.user", "state.user"), b"u1", snapshot, 1_700))["written"] == b"1700"
+    assert listed(Attributes("state.user", "state.user"), b"u1", None, 1_700) == [("written", b"1700")]
+    assert "written" in dict(listed(Attributes("alerts", "alerts"), b"u1", an_alert().to_json(), 1_700))
+    assert "written" not in dict(listed(Attributes("transitions.user", "t"), b"u1", transition, 1_700))  # it has `seq`
 
 
 def test_what_says_gone_and_what_could_not_be_read_get_none() -> None:
-    assert Attributes("state.user", "state.user").of(b"u1", None) == []
+    assert listed(Attributes("state.user", "state.user"), b"u1", None) == []
     assert attributes("dead-letters", "dead-letters") is None
     assert attributes("members", "members") is None
 
@@ -142,7 +152,7 @@ def test_a_consumer_reads_them_from_kafka_as_utf_8(kafka: str) -> None:
         await admin.close()
         async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
             await producer.send_and_wait(
-                topic, value, b"zo\xc3\xab", headers=Attributes("transitions.user", topic).of(b"zo\xc3\xab", value)
+                topic, value, b"zo\xc3\xab", headers=listed(Attributes("transitions.user", topic), b"zo\xc3\xab", value)
             )
         async with AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:
             return await asyncio.wait_for(consumer.getone(), 20)
@@ -167,6 +177,7 @@ def test_what_goes_out_encoded_are_the_same_headers_behind_those_of_the_record(w
     for output in published():
         if (found := attributes(output.topic, f"p.{output.topic}")) is None:
             continue
+        assert output.key is not None
         encoded = found.encoded(output.key, output.value, written, before)
-        plain = headers([*before, *found.of(output.key, output.value, written)])
+        plain = headers([*before, *listed(found, output.key, output.value, written)])
         assert (encoded.count, encoded.data) == (plain.count, plain.data)

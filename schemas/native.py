@@ -21,6 +21,7 @@ FLAGS = ("-Wno-error", "-fvisibility=hidden")
 PACKAGES = {
     "schemas": ("draft", "event", "identifiers", "time"),
     "schemas.sources": ("canonical", "outcome", "reading", "segment"),
+    "sinks.clickhouse": ("batcher", "rows"),
     "streams.delivery": (),
     "streams.journey": (),
 }

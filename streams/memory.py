@@ -16,12 +16,16 @@ from schemas import native
 
 GENERATION_0: Final = 200_000
 """Objects allocated between two looks of the garbage collector in an engine, each some 20 ms. With its own 700 it takes a
-fifth of all CPU, looking through a million entities that nothing of theirs ever made into a cycle. A sink keeps nothing for
-long, and clickhouse-connect does make cycles."""
+fifth of all CPU, looking through a million entities that nothing of theirs ever made into a cycle."""
 
 OLDER: Final = 1_000_000
 """... and looks at what has outlived one of these as good as never. Each such look stops a worker for half a second per
 million objects, and finds nothing: what makes cycles here (tasks, errors with their tracebacks) is gone by the next look."""
+
+COLLECTED: Final = 500_000
+"""Objects between two looks in a sink. What it collects in half a second is so much more than 700 that half of its CPU went
+into looking through that again and again (docs/performance.md). An insert of clickhouse-connect leaves a cycle of eight
+small objects, so it does no harm that tens of thousands of inserts pass between two looks."""
 
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
@@ -47,6 +51,12 @@ def for_entities() -> None:
     gc.set_threshold(GENERATION_0, OLDER, OLDER)
     keep_buffers()
     large_pages()
+
+
+def for_rows() -> None:
+    """For a process that keeps what it reads for a second, and then lets all of it go."""
+    gc.freeze()  # the program itself
+    gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
 
 
 _within = 0

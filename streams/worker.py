@@ -125,6 +125,7 @@ def _sink(settings: Settings) -> int:
     asyncio.run(_checked(settings))
     metrics = Metrics(settings.metrics_port + 1 if settings.metrics_port else 0)
     app, sink = sink_app(settings, definition)
+    memory.for_rows()
     return run(app, lambda: watch_sink(sink, metrics))
 
 

@@ -8,7 +8,6 @@ then commit what `done()` says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from schemas.event import Event
@@ -41,26 +40,30 @@ class DeadRecord(NamedTuple, Generic[R]):
     detail: str
 
 
-@dataclass(slots=True)
 class TableBatch(Generic[R]):
     """The rows of one table, and beside each the record it came from and its place there."""
 
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    sources: list[tuple[R, int]] = field(default_factory=list)
+    __slots__ = ("rows", "sources")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.sources: list[tuple[R, int]] = []
 
 
-@dataclass(slots=True)
 class Flush(Generic[R]):
     """One batch of every table. `commit` is safe once all of `tables` are stored and all of `dead` are produced."""
 
-    tables: dict[str, TableBatch[R]] = field(default_factory=dict)
-    dead: list[DeadRecord[R]] = field(default_factory=list)
-    dropped: int = 0
-    commit: dict[Partition, int] = field(default_factory=dict)
-    records: int = 0
-    rows: int = 0
-    bytes: int = 0
-    since: int = 0
+    __slots__ = ("bytes", "commit", "dead", "dropped", "records", "rows", "since", "tables")
+
+    def __init__(self) -> None:
+        self.tables: dict[str, TableBatch[R]] = {}
+        self.dead: list[DeadRecord[R]] = []
+        self.dropped = 0
+        self.commit: dict[Partition, int] = {}
+        self.records = 0
+        self.rows = 0
+        self.bytes = 0
+        self.since = 0
 
     @property
     def empty(self) -> bool:

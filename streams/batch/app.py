@@ -9,7 +9,7 @@ from typing import Any, cast
 import faust
 from faust.transport.drivers import aiokafka as driver
 
-from streams.batch.consumer import BatchConsumer
+from streams.batch.consumer import AT_ONCE, BatchConsumer, Fetching
 from streams.batch.fetch import BATCH_BYTES
 from streams.batch.owner import Owner
 from streams.batch.producer import BatchProducer
@@ -32,9 +32,10 @@ class Untouched(faust.Schema):  # type: ignore[misc]
 
 
 class BatchApp(faust.App):  # type: ignore[misc]
-    """Overrides `_new_transport`, `_new_producer_transport` and `_create_directories`. Set `owner` before the app starts."""
+    """Overrides `_new_transport`, `_new_producer_transport` and `_create_directories`. Set `owner`, and `fetching`, before the app starts."""
 
     owner: Owner | None = None
+    fetching: Fetching = AT_ONCE
     failure: BaseException | None = None
     on_failure: Callable[[], None] | None = None
     on_leaving: Callable[[], None] | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from aiokafka.structs import TopicPartition
@@ -27,9 +27,21 @@ from streams.batch.fetch import Batch, wait_for_batches
 if TYPE_CHECKING:
     from streams.batch.app import BatchApp
 
-FETCH_MAX_WAIT_MS = 50
-"""A fetch that finds nothing returns after this. The broker answers one fetch of a client at a time, so a partition
-whose records were just taken waits this long for its next ones while the others are idle."""
+
+class Fetching(NamedTuple):
+    """What the broker may wait for before it answers a fetch: so many bytes, and so many ms at most.
+
+    It answers one fetch of a client at a time, so a partition whose records were just taken waits this long for its next
+    ones while the others are idle.
+    """
+
+    bytes: int
+    ms: int
+
+
+AT_ONCE: Final = Fetching(1, 50)
+"""Whatever there is."""
+
 
 HELD_POLL_S = 0.01
 """How soon a partition that was held back is looked at again."""
@@ -40,7 +52,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = self.consumer.app.fetching
         consumer._isolation_level = "read_committed"  # what a sender took back never happened
         return consumer
 

@@ -42,8 +42,8 @@ def test_a_switch_turns_it_off() -> None:
 
 def test_a_build_of_other_sources_is_passed_over(tmp_path: Path) -> None:
     """What stands in the stamp is not what the sources are: nothing of that build may run."""
-    shutil.copytree(native.ROOT / "schemas", tmp_path / "schemas")
-    shutil.copytree(native.ROOT / "streams", tmp_path / "streams")
+    for package in ("schemas", "sinks", "streams"):
+        shutil.copytree(native.ROOT / package, tmp_path / package)
     (tmp_path / ".native").mkdir()
     (tmp_path / ".native" / "sources.hash").write_text("of something else")
     said = "from schemas import native; import schemas.time as t; print(native.state, t.__file__.endswith('.py'))"

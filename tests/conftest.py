@@ -35,6 +35,7 @@ PROCESSES = (
     "tests/integration/",
     "tests/sinks/clickhouse/test_outage.py",
     "tests/streams/batch/test_changelog.py",
+    "tests/streams/batch/test_consumer.py",
     "tests/streams/board/",
     "tests/streams/collect/test_run.py",
     "tests/streams/collect/test_sdks.py",

@@ -262,16 +262,20 @@ class Scale:
         kafka = [seen[event][0] - when for event, when in due.items() if event in seen]
         client = clickhouse_connect.get_client(**{**self._clickhouse, "database": self._plan.database})
         rows = client.query(
-            "SELECT JSONExtractString(cause, 'event') AS event, min(toUnixTimestamp64Milli(inserted_at))"
-            " FROM transitions WHERE startsWith(event, 'load-') GROUP BY event"
+            "SELECT kind, JSONExtractString(cause, 'event') AS event, min(toUnixTimestamp64Milli(inserted_at))"
+            " FROM transitions WHERE startsWith(event, 'load-') GROUP BY kind, event"
         ).result_rows
-        stored = [when - due[event] for event, when in rows if event in due]
+        stored = {
+            kind: [when - due[event] for of, event, when in rows if of == kind and event in due]
+            for kind in ("user", "account")
+        }
         print(
             f"latency  at {rate:,} events/s, half of {full:,.0f}, for {self._given.latency} s, from when an event was due;"
             f" the worker took {100 * busy:.0f} % of a core"
         )
         print(
-            f"  to its transition on Kafka: {_spread(kafka)}\n  to its row in ClickHouse:   {_spread(stored)}",
+            f"  to its transition on Kafka: {_spread(kafka)}\n  to its row in ClickHouse:   {_spread(stored['user'])}"
+            f"\n  accounts, which wait 2 s for what is late: {_spread(stored['account'])}",
             flush=True,
         )
 

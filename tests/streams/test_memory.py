@@ -211,3 +211,16 @@ def test_the_collector_looks_again_after_a_failure(collections: list[str]) -> No
     kept = [[n] for n in range(10_000)]
     assert collections
     assert len(kept) == 10_000
+
+
+def test_a_sink_has_the_collector_look_seldom_but_look(collections: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "COLLECTED", 50_000)
+    memory.for_rows()
+    collections.clear()
+    rows = [[n] for n in range(40_000)]
+    assert not collections, "rows that are on their way are left alone"
+    watched = weakref.ref(Cycle())
+    rows += [[n] for n in range(40_000)]
+    assert collections
+    assert watched() is None
+    assert len(rows) == 80_000

@@ -32,7 +32,7 @@ class Untouched(faust.Schema):  # type: ignore[misc]
 
 
 class BatchApp(faust.App):  # type: ignore[misc]
-    """Overrides `_new_transport`, `_new_producer_transport` and `_create_directories`. Set `owner`, and `fetching`, before the app starts."""
+    """Overrides `_new_transport`, `_new_producer_transport` and `_create_directories`. Set `owner` and `fetching` before it starts."""
 
     owner: Owner | None = None
     fetching: Fetching = AT_ONCE

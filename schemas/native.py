@@ -1,4 +1,4 @@
-"""Native: which modules of the core are also compiled ahead of time, and whether this process runs them so.
+"""Native: which modules of core and sink are also compiled ahead of time, and whether this process runs them so.
 
 `python -m deploy.native` builds them with mypyc from the very sources; results are the same, in about half the time. A build
 that is missing, or was made from other sources, is passed over, and so is every build where JOURNEYS_NATIVE is 0.
@@ -26,7 +26,7 @@ PACKAGES = {
     "streams.journey": (),
 }
 """Package -> the modules of it that are compiled; none named: all. The rest of `schemas` are dataclasses that describe
-themselves at run time, which compiled classes cannot."""
+themselves at run time, which compiled classes cannot; nor can a compiled dataclass be generic."""
 
 ARENAS: Final = "journeys_arenas"
 """A module of our own in C, built with them: memory in large pages, for `streams/memory.py`."""

@@ -32,7 +32,7 @@ UNHURRIED: dict[str, Any] = {"stream_processing_timeout": NEVER_S, "broker_commi
 """Faust complains of partitions that stand still, each of them every second. Ours do while ClickHouse is away, which the
 sink says itself."""
 
-MUCH: Final = Fetching(bytes=1024 * 1024, ms=200)
+MUCH: Final = Fetching(min_bytes=1024 * 1024, max_wait_ms=200)
 """Rows are collected for half a second anyway. Of records that were fetched a few at a time each cost twice as much."""
 
 OF_SINK: dict[str, Name] = {"rows": "journeys_sink_rows_total", "failure": "journeys_sink_failures_total"}

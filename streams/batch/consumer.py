@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class Fetching(NamedTuple):
-    """What the broker may wait for before it answers a fetch: so many bytes, and so many ms at most.
+    """What the broker waits for before it answers a fetch: so many bytes, or so many ms.
 
     It answers one fetch of a client at a time, so a partition whose records were just taken waits this long for its next
     ones while the others are idle.
     """
 
-    bytes: int
-    ms: int
+    min_bytes: int
+    max_wait_ms: int
 
 
-AT_ONCE: Final = Fetching(1, 50)
-"""Whatever there is."""
+AT_ONCE: Final = Fetching(min_bytes=1, max_wait_ms=50)
+"""Whatever there is; where nothing is, soon again."""
 
 
 HELD_POLL_S = 0.01

@@ -1,4 +1,4 @@
-"""The compiled core: built from these very sources or passed over, and the same to the byte as plain Python."""
+"""What is compiled: built from these very sources or passed over, and the same to the byte as plain Python."""
 
 from __future__ import annotations
 
@@ -79,9 +79,27 @@ INPUTS: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }  # fmt: skip
 
 
+ROWS = """
+import sys
+from pathlib import Path
+from sinks.clickhouse.rows import rows_of
+from streams.delivery.contracts import Record
+
+for topic, name in (("transitions.user", "transitions"), ("alerts", "alerts"), ("state.account", "entities")):
+    for n, line in enumerate(Path(sys.argv[1], f"{name}.jsonl").read_bytes().splitlines()):
+        *before, after = line.split(b'":"', 1 + n % 9)
+        spoilt = b'":"'.join(before) + b'":7,"was":"' + after  # a number in place of one of its texts
+        for value in (line, spoilt, line[: n % 300]):
+            print(rows_of(topic, Record(topic, 0, n, n, b"key", value)))
+"""
+"""Prints the rows of what a replay wrote, and why there are none of the same when it is spoilt."""
+
+
 @pytest.mark.skipif(not HAS_COMPILER, reason="there is no C compiler, so nothing is compiled here")
 @pytest.mark.parametrize("name", INPUTS)
-def test_compiled_and_plain_python_publish_the_same_bytes(tmp_path: Path, name: str) -> None:
+def test_compiled_and_plain_python_publish_the_same_bytes_and_make_the_same_rows_of_them(
+    tmp_path: Path, name: str
+) -> None:
     assert python("-c", "from schemas import native; print(native.state)").strip() == "compiled", "run `make setup`"
     make, definition, source = INPUTS[name]
     path = tmp_path / "in.jsonl"
@@ -95,3 +113,9 @@ def test_compiled_and_plain_python_publish_the_same_bytes(tmp_path: Path, name: 
         plain, compiled = ((tmp_path / way / file).read_bytes() for way in ("plain", "compiled"))
         assert plain == compiled, file
     assert (tmp_path / "plain" / "transitions.jsonl").stat().st_size > 500_000
+    plain, compiled = (python("-c", ROWS, str(tmp_path / "plain"), JOURNEYS_NATIVE=switch) for switch in "01")
+    assert plain == compiled
+    assert (
+        min(plain.count(found) for found in ("Row(table='transitions'", "Row(table='alerts'", "wrong_type", "not_json"))
+        > 0
+    )

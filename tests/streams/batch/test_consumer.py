@@ -11,7 +11,7 @@ from streams.batch.app import BatchApp
 from streams.batch.consumer import BatchConsumerThread, Fetching
 from tests.streams.cluster import Cluster
 
-MUCH = Fetching(bytes=1024 * 1024, ms=400)
+MUCH = Fetching(min_bytes=1024 * 1024, max_wait_ms=400)
 
 
 def test_the_broker_waits_for_as_much_and_as_long_as_the_app_says(cluster: Cluster) -> None:
@@ -31,4 +31,4 @@ def test_the_broker_waits_for_as_much_and_as_long_as_the_app_says(cluster: Clust
         finally:
             await consumer.stop()
 
-    assert asyncio.run(first()) >= MUCH.ms / 1000
+    assert asyncio.run(first()) >= MUCH.max_wait_ms / 1000

@@ -15,6 +15,10 @@ from typing import Final, Literal
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".native"
 STAMP = FOLDER / "sources.hash"
+SHARED = FOLDER / "shared"
+"""What is imported by its own name: the code that all compiled modules share, and modules of ours in C. It is a folder of its
+own, for sys.path: beside the packages, it would let Python find those there, without the modules that are not compiled."""
+
 FLAGS = ("-Wno-error", "-fvisibility=hidden")
 """For the C compiler. What it says of generated C is no reason to do without it; nobody outside calls its functions."""
 
@@ -70,5 +74,5 @@ def prefer(package: str, path: list[str]) -> None:
     """Let a package find its compiled modules before their sources. `path`: its __path__."""
     if state == "compiled":
         path.insert(0, str(FOLDER / Path(*package.split("."))))
-        if str(FOLDER) not in sys.path:
-            sys.path.append(str(FOLDER))  # the code that all of them share is one more module
+        if str(SHARED) not in sys.path:
+            sys.path.append(str(SHARED))

@@ -64,6 +64,10 @@ def _build() -> str | None:
         done = subprocess.run(command, cwd=native.ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             return "\n".join((done.stdout + done.stderr).splitlines()[-20:])
+        shared = out / native.SHARED.name
+        shared.mkdir()
+        for module in [path for path in out.iterdir() if path.is_file()]:
+            module.rename(shared / module.name)
         shutil.rmtree(native.FOLDER, ignore_errors=True)
         shutil.copytree(out, native.FOLDER)
     native.STAMP.write_text(stamp)

@@ -58,6 +58,17 @@ def test_a_build_of_other_sources_is_passed_over(tmp_path: Path) -> None:
     assert done.stdout.strip() == "out of date True"
 
 
+def test_what_is_not_compiled_is_found_beside_what_is(tmp_path: Path) -> None:
+    """From any folder, as the command `journeys` is called: there the sources are on no path but the installer's own."""
+    said = "import streams.cli, sinks.clickhouse.rows, sinks.clickhouse.queries as q; print(q.__file__)"
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", said], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == native.ROOT / "sinks" / "clickhouse" / "queries.py"
+
+
 def generated() -> bytes:
     return b"\n".join(value for _, value in segment_events(4_000, 300, 20, days=120)) + b"\nno json\n"
 

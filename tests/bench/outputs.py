@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +21,39 @@ Stage = tuple[str, str | None, str, int]
 """(user, from, to, event time in ms)"""
 
 
-async def baseline_stages(bootstrap: str, topic: str) -> set[Stage]:
-    """The users' stage changes that the idiomatic Faust app published (its accounts' ids begin otherwise)."""
+class Moves(NamedTuple):
+    """Transitions of every machine, as JSON: of users with instant and reasons; of accounts without, whose inputs come to Faust
+    from several partitions in no order, so that an hour or a member more or less is no error of its."""
+
+    users: set[bytes]
+    accounts: Counter[bytes]
+
+
+def moves(told: Iterable[dict[str, Any]]) -> Moves:
+    """Of transition records, each of which stands."""
+    found = Moves(set(), Counter())
+    for t in told:
+        what = [t["entity"], t["machine"], t["from"], t["to"], t["name"]]
+        if t["kind"] == "account":
+            found.accounts[orjson.dumps(what)] += 1
+        else:
+            found.users.add(orjson.dumps([*what, t["at"], t["because"]], option=orjson.OPT_SORT_KEYS))
+    return found
+
+
+async def peer_moves(bootstrap: str, topic: str) -> Moves:
+    """What the Faust peer published."""
+    return moves([orjson.loads(r.value) for r in await read_all(bootstrap, [topic])])
+
+
+async def our_moves(bootstrap: str, *topics: str) -> Moves:
+    """What stands of what ours published: of each id the newest record, unless that takes it back."""
+    newest = {told["id"]: told for r in await read_all(bootstrap, list(topics)) for told in [orjson.loads(r.value)]}
+    return moves(told for told in newest.values() if told["valid"])
+
+
+async def lean_stages(bootstrap: str, topic: str) -> set[Stage]:
+    """The users' stage changes that the lean peer published (its accounts' ids begin otherwise)."""
     found = [orjson.loads(r.value) for r in await read_all(bootstrap, [topic])]
     return {(t["entity"], t["from"], t["to"], round(t["at"] * 1000)) for t in found if t["kind"] == "user"}
 

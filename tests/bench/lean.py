@@ -1,7 +1,8 @@
-"""The peer of the benchmark: the same journeys written as Faust's own documentation would have it, in its fastest honest setting.
+"""The lean peer: users' stages alone, on Faust as its documentation would have it, in its fastest honest setting.
 
-Two agents, two tables, one repartition topic, a record out on each stage change. What it leaves out, to its advantage:
-timers, corrections, explanation, alerts, snapshots, and the outbox. Run: `faust -A tests.bench.idiomatic worker`.
+Two agents, two tables, one repartition topic, a record out on each stage change of a user. It does a part of the work: no
+account's stages, no risk, alerts, signals, explanation or snapshots, let alone timers, corrections and an outbox. All figures
+before 28 November 2026 are against it; `tests/bench/peer` does the same work. Run: `faust -A tests.bench.lean worker`.
 """
 
 from __future__ import annotations

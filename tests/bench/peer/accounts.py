@@ -132,8 +132,8 @@ def advance(state: State, told: Event, account: str) -> Out:
     """Take a member's facts or an event; the records that follow. The state is changed in place."""
     out = Out()
     if "user" in told:
-        now, number = told["at"], told["event"]
-        at, cause = stamp_of(now), {"member": f"{told['user']}/{number}"}
+        at, number = told["at"], told["event"]
+        now, cause = ms_of(at), {"member": f"{told['user']}/{number}"}
         member(state, told)
     else:
         at, number = told["timestamp"], told["messageId"]
@@ -325,10 +325,3 @@ def stand(state: State, account: str, now: int, at: str, values: Values, out: Ou
     if moved or shown != state["said"]:
         state["said"], state["said_at"] = shown, now
         out.snapshot = snapshot(state, "account", account, at, shown)
-
-
-def stamp_of(ms: int) -> str:
-    """`2024-01-31T23:59:59.999Z` of ms since 1970."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"

@@ -62,7 +62,7 @@ def advance(state: State, event: Event, user: str) -> Out:
         remember(state, event.get("traits") or {})
         moved = True
     moved = run(state, user, at, day, number, out) or moved
-    tell(state, user, now, account, day if active else None, number, moved, out)
+    tell(state, user, at, account, day if active else None, number, moved, out)
     stand(state, user, now, at, bool(out.transitions), out)
     return out
 
@@ -131,7 +131,7 @@ def values_of(state: State, day: int) -> dict[str, Any]:
 
 
 def tell(
-    state: State, user: str, now: int, account: str | None, active: int | None, number: str, moved: bool, out: Out
+    state: State, user: str, at: str, account: str | None, active: int | None, number: str, moved: bool, out: Out
 ) -> None:
     """Tell the account of a status that changed or of a new day of activity."""
     known = state["accounts"].get(account, -2) if account is not None else -2
@@ -145,7 +145,7 @@ def tell(
     state["accounts"][account] = fresh_day if fresh_day is not None else max(known, -1)
     out.facts.append(
         {
-            "user": user, "account": account, "at": now, "stage": status[0], "reached": state["reached"],
+            "user": user, "account": account, "at": at, "stage": status[0], "reached": state["reached"],
             "risk": state["machines"]["risk"][0], "level": status[1], "admin": status[2], "active_day": fresh_day,
             "event": number,
         }

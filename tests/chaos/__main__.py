@@ -14,7 +14,14 @@ from random import Random
 from deploy.local import process
 from deploy.local.clickhouse import LocalClickHouse
 from deploy.local.kafka import LocalKafka
-from tests.chaos import cases_clickhouse, cases_groups, cases_input, cases_kill, cases_time  # noqa: F401  # they register
+from tests.chaos import (  # noqa: F401  # they register
+    cases_clickhouse,
+    cases_copies,
+    cases_groups,
+    cases_input,
+    cases_kill,
+    cases_time,
+)
 from tests.chaos.cases import CASES, Case
 from tests.chaos.controls import CONTROLS, SEEDS
 from tests.chaos.verdict import Verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from tests.chaos.cases import case
@@ -47,7 +48,7 @@ async def sink_killed(world: World, luck: Random) -> None:
 
 
 @case("worker-sleeps")
-async def worker_sleeps(world: World, luck: Random) -> None:
+async def worker_sleeps(world: World, luck: Random, ready: Callable[[Member], Awaitable[None]] | None = None) -> None:
     """SIGSTOP in the middle of a work until the group has given its partitions away; it wakes; then its heir is killed."""
     sleeper, heir = world.worker(), world.worker()
     world.sink().start()
@@ -60,6 +61,8 @@ async def worker_sleeps(world: World, luck: Random) -> None:
     await asyncio.sleep(luck.uniform(0.2, 1.0))
     sleeper.signal(GO)
     await asyncio.sleep(luck.uniform(0.5, 2.0))
+    if ready is not None:
+        await ready(heir)
     heir.kill()
     world.heal()
     heir.start()

@@ -8,6 +8,7 @@
 
     CHAOS_CLOCK=-3600000              its clock is an hour slow; `jumps` lets it jump by up to half an hour, again and again
     CHAOS_DISK=full                   every write to a file or to its log fails
+    CHAOS_COPIES=yes                  where it keeps copies of its tables, it copies small ones too, and as often as it can
 
 Nothing of this is in the product: what it changes are classes of this process, before the worker is made.
 """
@@ -186,7 +187,18 @@ def fill_disk() -> None:
     os.dup2(full, 2)
 
 
+def copy_often() -> None:
+    """A table of a case has some ten entities, and a worker lives for some seconds."""
+    from streams import copier
+    from streams.batch.copies import Copies
+
+    Copies.__init__.__defaults__ = (5,)  # type: ignore[misc]  # fewest
+    copier.LOOK_S, copier.OLDEST_S, copier.BEHIND = 0.05, 0.5, 1  # type: ignore[misc]
+
+
 def main() -> None:
+    if os.environ.pop("CHAOS_COPIES", ""):
+        copy_often()
     clock, disk = os.environ.pop("CHAOS_CLOCK", ""), os.environ.pop("CHAOS_DISK", "")
     if clock:
         set_clock(clock)

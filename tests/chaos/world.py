@@ -124,14 +124,16 @@ class World:
     def __init__(
         self, servers: Servers, seed: int, *, keyed_by: str | None = None, partitions: int = 2, count: int = 2_500,
         users: int = 40, hot: int = 0, definition: Path = DEFINITION, env: dict[str, str] | None = None,
-        logs: Path | None = None,
+        logs: Path | None = None, copies: bool = False,
     ) -> None:  # fmt: skip
+        """copies: each worker keeps copies of its tables in a folder of its own, from which its restarts go on."""
         name = f"c{os.getpid()}x{next(_numbers)}"
         self.servers, self.seed = servers, seed
         self.story = story(seed, count, users, hot)
         self._told = (seed, count, users, hot)
         self.members: list[Member] = []
         self._env = env or {}
+        self._copies = copies
         self._logs = logs
         """Where the logs stay when it does not end well."""
         self._folder = tempfile.TemporaryDirectory(prefix="journeys-chaos-")
@@ -198,7 +200,13 @@ class World:
 
     def worker(self, static: bool = True, **env: str) -> Member:
         """Not started yet. A static member of the group need not wait, after a kill, until it is forgotten."""
-        return self._member("worker", static, env)
+        folder = self.plan.folder / f"copies{len(self.members)}"
+        copying = {"JOURNEYS_STATE_DIR": str(folder), "CHAOS_COPIES": "yes"} if self._copies else {}
+        return self._member("worker", static, {**copying, **env})
+
+    def copies_of(self, worker: Member) -> Path:
+        """The folder where it keeps them, in a world of copies."""
+        return Path(worker.env["JOURNEYS_STATE_DIR"])
 
     def sink(self, static: bool = True, **env: str) -> Member:
         return self._member("sink", static, env)

@@ -28,6 +28,7 @@ PACKAGES = {
     "sinks.clickhouse": ("batcher", "rows"),
     "streams.delivery": (),
     "streams.journey": (),
+    "streams.replay": ("plant", "run"),
 }
 """Package -> the modules of it that are compiled; none named: all. The rest of `schemas` are dataclasses that describe
 themselves at run time, which compiled classes cannot; nor can a compiled dataclass be generic."""

@@ -72,7 +72,7 @@ def moment(text: str | None, option: str = "--until") -> int | None:
 
 def records_at(path: Path, what: str) -> list[bytes]:
     """The lines of a file named on the command line."""
-    from streams.replay import Unreadable, lines_of
+    from streams.replay.files import Unreadable, lines_of
 
     if not path.is_file():
         raise fail(f"there is no {what} {path}")
@@ -427,7 +427,7 @@ def decode(
 ) -> None:
     """Show what would become of a file, line by line: events, what is dropped, dead letters, with reasons."""
     from streams.commands.sources import decode_file
-    from streams.replay import Unreadable, numbered_lines
+    from streams.replay.files import Unreadable, numbered_lines
 
     if not file.is_file():
         raise fail(f"there is no file {file}")
@@ -455,7 +455,7 @@ def replay(
     from streams import memory
     from streams.commands.progress import counting
     from streams.inputs import told as input_told
-    from streams.replay import Unreadable
+    from streams.replay.files import Unreadable
 
     memory.for_entities()
     files = [input_told(text, source) for text in inputs]
@@ -486,7 +486,7 @@ def _replayed(
 ) -> dict[str, Any]:
     """Replay one file, or several as one stream."""
     from streams.inputs import in_order
-    from streams.replay import replay_lines_to, replay_to
+    from streams.replay.files import replay_lines_to, replay_to
 
     if len(files) == 1:
         return replay_to(files[0].path, files[0].source, definition, out, until, tick)
@@ -548,7 +548,7 @@ def shadow(
     """Run two definitions over the same records: whose stage would differ, which steps, and why."""
     from streams.commands.progress import counting
     from streams.commands.shadow import as_json, show
-    from streams.replay import Unreadable, lines_of
+    from streams.replay.files import Unreadable, lines_of
     from streams.shadow.compare import shadow as compared
 
     if not input.is_file():

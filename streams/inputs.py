@@ -10,7 +10,7 @@ from typing import NamedTuple
 from schemas import sources
 from schemas.event import Event
 from schemas.sources.outcome import Watermark
-from streams.replay import lines_of
+from streams.replay.files import lines_of
 
 Sourced = tuple[str, bytes]
 """(source, a record's value)."""

@@ -9,7 +9,7 @@ from deploy.demo.company import Company
 from deploy.docs import answers, reference
 from schemas.definition.parse import load
 from streams.commands.sql import embedded
-from streams.replay import replay_to
+from streams.replay.files import replay_to
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 

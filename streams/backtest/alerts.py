@@ -11,7 +11,7 @@ import orjson
 from schemas.definition.model import Definition, Kind
 from schemas.time import parse_time
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 
 
 class Raised(NamedTuple):

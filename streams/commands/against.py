@@ -12,7 +12,7 @@ import orjson
 from schemas.definition.model import Definition, EntityDefinition
 from streams.commands.sample import Sample, look
 from streams.delivery.contracts import Output
-from streams.replay import Replay, Replayed
+from streams.replay.run import Replay, Replayed
 
 MOSTLY = 0.9
 """A condition that is unknown in nine of ten looks is a rule that cannot work."""

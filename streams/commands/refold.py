@@ -18,7 +18,8 @@ from schemas.time import parse_time
 from streams.inputs import Input, in_order
 from streams.journey.fold import Fold
 from streams.journey.state import State
-from streams.replay import Line, Replay, Unreadable, lines_of
+from streams.replay.files import Unreadable, lines_of
+from streams.replay.run import Line, Replay
 
 
 class NotFolded(ValueError):

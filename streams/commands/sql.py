@@ -25,7 +25,7 @@ from sinks.clickhouse.retry import classify
 from sinks.clickhouse.rows import Row, event_row, rows_of, stage_rows
 from sinks.clickhouse.writer import ClickHouseWriter
 from streams.delivery.contracts import Record
-from streams.replay import Unreadable, lines_of
+from streams.replay.files import Unreadable, lines_of
 from streams.settings import SettingsError, load_settings
 
 FORMATS = ("table", "csv", "json")

@@ -17,7 +17,7 @@ import orjson
 from schemas.definition.model import Definition, EntityDefinition
 from schemas.time import parse_time
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 from streams.shadow.reasons import Reasons
 from streams.volume import Volume, volume
 

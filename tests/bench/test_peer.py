@@ -11,7 +11,7 @@ import pytest
 from deploy.demo.generator import segment_events
 from schemas.definition.parse import load
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.bench.outputs import Moves, moves
 from tests.bench.peer import accounts, users
 from tests.bench.peer.levels import SAAS, level_of

@@ -17,7 +17,7 @@ from deploy.demo.generator import segment_events
 from schemas.definition.parse import load
 from schemas.time import parse_time
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.bench.__main__ import main
 from tests.bench.small.compare import table
 from tests.bench.small.engines import DEFINITION, ENGINES

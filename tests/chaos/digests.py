@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from schemas.definition.parse import load
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.chaos.history import History
 from tests.chaos.oracle import move, moves, said
 from tests.chaos.verdict import Verdict, at_large, order

@@ -17,7 +17,7 @@ import orjson
 
 from schemas.definition.parse import load
 from schemas.time import parse_time
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.chaos.history import IDLE, Happened, History
 from tests.integration.live import truth
 

@@ -15,7 +15,7 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import load
 from schemas.time import parse_time
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 

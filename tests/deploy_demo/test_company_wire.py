@@ -20,7 +20,7 @@ from schemas.sources import decode, decoder
 from schemas.sources.guess import guesses
 from schemas.time import parse_time
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 
 SAAS = Path(__file__).parents[2] / "schemas" / "definitions" / "saas.yaml"
 

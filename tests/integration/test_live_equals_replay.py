@@ -22,7 +22,7 @@ from sinks.clickhouse import queries
 from sinks.clickhouse.connect import connect
 from streams.delivery.contracts import Drop, Record
 from streams.journey.users import Decoder
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.integration.company_run import SAAS, Finished, company
 from tests.integration.live import Live, gapless, same, truth
 

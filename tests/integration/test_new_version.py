@@ -15,7 +15,8 @@ from schemas.definition.model import Definition
 from schemas.definition.parse import parse
 from streams.journey.accounts import AccountsLogic
 from streams.journey.users import UsersLogic
-from streams.replay import Plant, Replay
+from streams.replay.plant import Plant
+from streams.replay.run import Replay
 from tests.integration.live import Live, gapless, truth, wait_for
 from tests.streams import linked
 

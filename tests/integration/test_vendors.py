@@ -21,7 +21,7 @@ from deploy.demo.wire.books import Sent
 from deploy.demo.wire.company import SOURCES, records
 from schemas.definition.parse import load
 from schemas.time import parse_time
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.integration.company_run import SAAS
 from tests.integration.live import Live, same, truth
 

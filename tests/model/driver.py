@@ -16,7 +16,7 @@ from streams.journey.accounts import AccountsLogic
 from streams.journey.changes import Fact
 from streams.journey.identity import plain
 from streams.journey.users import UsersLogic
-from streams.replay import Plant
+from streams.replay.plant import Plant
 from tests.model.journey import Alarm, Moved
 from tests.strategies.histories import START, History, Turn
 

@@ -15,7 +15,7 @@ from streams.delivery.contracts import Logic, Outcome, Output, Record
 from streams.journey.accounts import AccountsLogic
 from streams.journey.members import Alone
 from streams.journey.users import Decoder, UsersLogic
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.simulation.kafka import Kafka
 from tests.simulation.play import Fed, Wrong, states
 from tests.simulation.worker import PARTITIONS

@@ -18,7 +18,7 @@ from streams.delivery.table import Change
 from streams.delivery.task import Task
 from streams.journey.accounts import AccountsLogic
 from streams.journey.users import UsersLogic
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.streams.journey.small import small
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000

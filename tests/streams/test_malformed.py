@@ -24,7 +24,7 @@ from streams.delivery.contracts import Dead, Output, Record, Redirect
 from streams.delivery.decode_task import DecodeTask
 from streams.delivery.settings import TaskSettings
 from streams.journey.users import Decoder, UsersLogic
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.streams.delivery.harness import Driven
 
 NOW = 1_714_564_800_000

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from schemas.deadletter import DeadLetter
 from schemas.definition.parse import load
 from streams.delivery.contracts import Output
-from streams.replay import CHUNK, Replay, Replayed, Unreadable, lines_of, replay_to
+from streams.replay.files import Unreadable, lines_of, replay_to
+from streams.replay.run import CHUNK, Replay, Replayed
 from tests.streams import linked
 from tests.streams.commands import tiny
 

@@ -22,7 +22,7 @@ from sinks.clickhouse.tables import TRANSITIONS
 from sinks.clickhouse.writer import ClickHouseWriter
 from streams.delivery.contracts import Output, Record
 from streams.journey.erasure import request
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.sinks.clickhouse.naive import DAY, STAGES, START, Story, rows, story
 from tests.sinks.conftest import prepared
 from tests.streams import linked

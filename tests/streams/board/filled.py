@@ -21,7 +21,7 @@ from sinks.clickhouse.writer import ClickHouseWriter
 from streams.delivery.contracts import Dead, Output, Record
 from streams.delivery.dead import dead_letter
 from streams.journey.users import Decoder
-from streams.replay import Replay
+from streams.replay.run import Replay
 from streams.sink_app import events_of
 
 

@@ -17,7 +17,7 @@ from schemas.definition.parse import load
 from sinks.clickhouse.connect import connect
 from sinks.clickhouse.migrate import migrate
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.streams.board.conftest import SAAS, serving, visiting
 from tests.streams.board.filled import Filling, company_lines
 

@@ -24,7 +24,8 @@ from sinks.clickhouse.writer import ClickHouseWriter
 from streams.commands.explain import explain_entity, lines, unknown
 from streams.commands.found import Found, NotAReplay, in_clickhouse, in_folder, journeys
 from streams.delivery.contracts import Output, Record
-from streams.replay import Replay, replay_to
+from streams.replay.files import replay_to
+from streams.replay.run import Replay
 from tests.streams import linked
 from tests.streams.commands import tiny
 from tests.streams.journey.test_from_domain import domains

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.replay import replay_to
+from streams.replay.files import replay_to
 from tests.streams.commands import tiny
 
 ROOT = Path(__file__).parents[3]

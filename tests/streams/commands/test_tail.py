@@ -24,7 +24,7 @@ from rich.text import Text
 from deploy.local.process import free_port
 from streams.commands.tail import TOPICS, Tail, Wanted, follow
 from streams.delivery.contracts import Output
-from streams.replay import Replay
+from streams.replay.run import Replay
 from streams.settings import Settings
 from tests.streams.commands import tiny
 

@@ -22,7 +22,7 @@ from streams.delivery.attributes import ABOUT, Attributes, attributes
 from streams.delivery.contracts import Output
 from streams.delivery.partition import Partitioner
 from streams.delivery.wire import RecordBatch, headers
-from streams.replay import Replay
+from streams.replay.run import Replay
 from tests.schemas.test_records import a_snapshot, a_transition, an_alert
 from tests.streams.batch.test_append import FakeSender
 from tests.streams.commands import tiny

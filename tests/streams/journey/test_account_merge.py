@@ -13,7 +13,7 @@ from streams.delivery.contracts import Output
 from streams.journey.accounts import AccountsLogic
 from streams.journey.members import Settled
 from streams.journey.rollup import Member, selects
-from streams.replay import Plant
+from streams.replay.plant import Plant
 from tests.model.driver import Driven
 from tests.strategies.histories import companies
 from tests.strategies.links import linked_histories

@@ -11,7 +11,7 @@ from schemas.event import Event
 from streams.delivery.contracts import Dead, Record
 from streams.journey.erasure import request
 from streams.journey.members import Settled
-from streams.replay import Plant
+from streams.replay.plant import Plant
 from tests.model.driver import Driven, reload
 from tests.strategies.histories import HOUR, Turn
 from tests.streams import linked

@@ -16,7 +16,7 @@ from streams.delivery.contracts import Ok, Output, Record, Redirect
 from streams.journey.accounts import AccountsLogic
 from streams.journey.identity import company_domain
 from streams.journey.users import Decoder, UsersLogic
-from streams.replay import CHUNK, Replay
+from streams.replay.run import CHUNK, Replay
 from tests.streams.journey.harness import DAY, START
 
 TEXT = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.definition.parse import parse
 from schemas.event import Event
-from streams.replay import Kept
+from streams.replay.plant import Kept
 from tests.model.driver import Driven, Published
 from tests.model.laws import check
 from tests.strategies.histories import DAY, HOUR, START, History, Turn

@@ -57,7 +57,7 @@ links: setup  ## ask whether the addresses of others in the documentation answer
 first-transition: $(STAMP)  ## from nothing to the first live transition on the board, timed: local Kafka, engine, sink, ClickHouse; does not compile the core
 	@$(BIN)/python -m deploy.first
 
-bench: setup  ## ours against idiomatic Faust (half an hour), then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
+bench: setup  ## ours against Faust that does the same work (half an hour), then against every engine by a small journey (BENCH="--engines ours,quix --events 200000")
 	@$(if $(BENCH),,$(BIN)/python -m tests.bench)
 	@$(BIN)/python -m tests.bench --journey small $(BENCH)
 

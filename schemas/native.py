@@ -1,4 +1,4 @@
-"""Native: which modules of core and sink are also compiled ahead of time, and whether this process runs them so.
+"""Native: which modules of core, replay and sink are also compiled ahead of time, and whether this process runs them so.
 
 `python -m deploy.native` builds them with mypyc from the very sources; results are the same, in about half the time. A build
 that is missing, or was made from other sources, is passed over, and so is every build where JOURNEYS_NATIVE is 0.

@@ -32,7 +32,7 @@ def told(text: str, source: str) -> Input:
 def in_order(inputs: Sequence[Input]) -> Iterator[Sourced]:
     """The records of all files, the earliest first; within one file in the order in which they stand.
 
-    A record that is no event keeps its place behind the one before it. Raises `streams.replay.Unreadable`.
+    A record that is no event keeps its place behind the one before it. Raises `streams.replay.files.Unreadable`.
     """
     streams = [_timed(one.source, lines_of(one.path)) for one in inputs]
     return ((source, line) for _, source, line in merge(*streams, key=lambda item: item[0]))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from aiokafka import AIOKafkaProducer
@@ -35,7 +35,8 @@ BROKEN = 2_000
 
 ALIKE = 0.98
 """Of the accounts' transitions, those that both engines must have. Ours folds an account's inputs in order of event time; a plain
-agent takes them as they come from four partitions, and may find a trial after the purchase."""
+agent takes them as they come from four partitions, and may find a trial after the purchase: of a million events one in a
+thousand differs, of 40,000 over the same two days up to three in a hundred, as there a partition ahead is hours ahead."""
 
 PEERS = {
     "whole": "the same work, as its documentation would have it, in its fastest settings",
@@ -254,9 +255,7 @@ class Bench:
         print(
             f"users' transitions, each with its instant and reasons: Faust {len(theirs.users):,}, ours {len(ours.users):,}"
         )
-        for label, found in (("only Faust's", theirs.users - ours.users), ("only ours", ours.users - theirs.users)):
-            if found:
-                print(f"  {label}: {len(found):,}, e.g. {sorted(found)[:3]}")
+        show_differences(theirs.users, ours.users)
         both, most = (theirs.accounts & ours.accounts).total(), (theirs.accounts | ours.accounts).total()
         print(
             f"accounts' transitions: Faust {theirs.accounts.total():,}, ours {ours.accounts.total():,}, the same {both:,}; "
@@ -267,12 +266,9 @@ class Bench:
     async def _compare_stages(self, base: str, prefix: str) -> bool:
         theirs = await lean_stages(self._kafka, f"{base}-transitions")
         ours = await our_stages(self._kafka, f"{prefix}transitions.user")
-        missing, extra = theirs - ours, ours - theirs
         print(f"stage changes: idiomatic Faust {len(theirs):,}, ours {len(ours):,}")
-        for label, found in (("only Faust's", missing), ("only ours", extra)):
-            if found:
-                print(f"  {label}: {len(found):,}, e.g. {sorted(found, key=str)[:3]}")
-        return not missing and not extra and bool(theirs)
+        show_differences(theirs, ours)
+        return theirs == ours and bool(theirs)
 
     async def _entities(self, prefix: str) -> None:
         for kind in ("users", "accounts"):
@@ -295,6 +291,12 @@ class Bench:
             return 1
         print("bench: done, outputs equal")
         return 0
+
+
+def show_differences(theirs: set[Any], ours: set[Any]) -> None:
+    for label, found in (("only Faust's", theirs - ours), ("only ours", ours - theirs)):
+        if found:
+            print(f"  {label}: {len(found):,}, e.g. {sorted(found, key=str)[:3]}")
 
 
 def tail(log: Path) -> str:

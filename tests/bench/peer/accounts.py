@@ -12,13 +12,14 @@ from tests.bench.peer.records import (
     State,
     Term,
     Values,
-    count,
     counted,
+    evidence,
+    leaving,
     ms_of,
-    snapshot,
+    stand,
     transition,
 )
-from tests.bench.peer.users import HOUR
+from tests.bench.small.journey import count
 
 SET, CLEAR, LATEST, COUNT, FIRST = range(5)
 PLANS = ("Subscription Created", "Subscription Updated", "Subscription Reactivated")
@@ -106,12 +107,8 @@ EXPANSION = (
 )  # fmt: skip
 
 
-def _leaving(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
-    return {state: [r for r in rules if state in r.sources] for rule in rules for state in rule.sources}
-
-
 MACHINES = (
-    ("stage", "awareness", _leaving(STAGE)), ("risk", "healthy", _leaving(RISK)), ("expansion", "none", _leaving(EXPANSION)),
+    ("stage", "awareness", leaving(STAGE)), ("risk", "healthy", leaving(RISK)), ("expansion", "none", leaving(EXPANSION)),
 )  # fmt: skip
 ALERTS = {
     ("risk", "at_risk"): ("account_at_risk", "high", 7, 2, "call the owner's contact; agree on one next step"),
@@ -145,12 +142,12 @@ def advance(state: State, told: Event, account: str) -> Out:
                 transition(state, "account", account, machine, first, "begins", at, {}, (), [number], cause)
             )
     values = values_of(state, now // DAY)
-    for machine, first, leaving in MACHINES:
+    for machine, first, rules in MACHINES:
         if machine == "risk":
             state["signals"] = signals(values, state["machines"]["stage"][0])
             values["count(signals)"] = len(state["signals"])
-        run(state, account, machine, first, leaving, values, at, number, cause, out)
-    stand(state, account, now, at, values, out)
+        run(state, account, machine, first, rules, values, at, number, cause, out)
+    stand(state, "account", account, now, at, lambda: {name: values[name] for name in PUBLISHED}, out)
     return out
 
 
@@ -173,7 +170,7 @@ def event(state: State, told: Event, at: str, day: int) -> None:
     number, properties = told["messageId"], told.get("properties") or {}
     for act, measure, how in ACTS[name_of(told)]:
         if act == COUNT:
-            state["counts"][measure] = count(state["counts"].get(measure, []), day, how)
+            count(state["counts"].setdefault(measure, []), day, how)
         elif act == LATEST:
             value = properties.get(how)
             if value is None:
@@ -260,11 +257,11 @@ def signals(v: Values, stage: str) -> list[str]:
 
 
 def run(
-    state: State, account: str, machine: str, first: str, leaving: dict[str, list[Rule]], values: Values, at: str,
+    state: State, account: str, machine: str, first: str, rules: dict[str, list[Rule]], values: Values, at: str,
     number: str, cause: Event, out: Out,
 ) -> None:  # fmt: skip
     """Let a machine go as far as it goes; risk and expansion only where they mean something."""
-    stage, machines, ids = state["machines"]["stage"][0], state["machines"], state["ids"]
+    stage, machines = state["machines"]["stage"][0], state["machines"]
     runs = machine == "stage" or (
         stage in PAYING if machine == "risk" else stage in USING and machines["risk"][0] == "healthy"
     )
@@ -274,12 +271,12 @@ def run(
         return
     entered: set[str] = set()
     while True:
-        rule = next((r for r in leaving.get(machines[machine][0], ()) if r.to not in entered and r.holds(values)), None)
+        rule = next((r for r in rules.get(machines[machine][0], ()) if r.to not in entered and r.holds(values)), None)
         if rule is None:
             return
         entered.add(rule.to)
-        evidence = list(dict.fromkeys([*(ids[t.measure] for t in rule.terms if t.measure in ids), number]))
-        move(state, account, machine, rule.to, rule.name, values, rule.terms, at, evidence, cause, out)
+        found = evidence(state, rule, number)
+        move(state, account, machine, rule.to, rule.name, values, rule.terms, at, found, cause, out)
 
 
 def move(
@@ -314,14 +311,3 @@ PUBLISHED = (
     "monthly", "managers_28", "executives", "executives_30", "champions", "champions_14", "grew", "advocated", "tickets",
     "premium", "nps", "health",
 )  # fmt: skip
-
-
-def stand(state: State, account: str, now: int, at: str, values: Values, out: Out) -> None:
-    """A snapshot where a machine moved, or what it shows changed and the last one is an hour old."""
-    moved = bool(out.transitions)
-    if not moved and now - state["said_at"] < HOUR:
-        return
-    shown = {name: values[name] for name in PUBLISHED}
-    if moved or shown != state["said"]:
-        state["said"], state["said_at"] = shown, now
-        out.snapshot = snapshot(state, "account", account, at, shown)

@@ -12,6 +12,7 @@ State = dict[str, Any]
 Values = dict[str, Any]
 Event = dict[str, Any]
 DAY = 86_400_000
+HOUR = 3_600_000
 DEFINITION, VERSION = "saas", 1
 
 
@@ -31,6 +32,11 @@ class Rule(NamedTuple):
     to: str
     terms: tuple[Term, ...]
     holds: Callable[[Values], bool]
+
+
+def leaving(rules: tuple[Rule, ...]) -> dict[str, list[Rule]]:
+    """State -> the rules that lead out of it, in order."""
+    return {state: [r for r in rules if state in r.sources] for rule in rules for state in rule.sources}
 
 
 class Out:
@@ -103,6 +109,23 @@ def holds(op: str, value: Any, threshold: Any) -> bool | str:
     return bool(value == threshold)
 
 
+def evidence(state: State, rule: Rule, number: str) -> list[str]:
+    """Ids of the events that last moved what a rule reads, and of the one that made it hold."""
+    ids = state["ids"]
+    return list(dict.fromkeys([*(ids[term.measure] for term in rule.terms if term.measure in ids), number]))
+
+
+def stand(state: State, kind: str, entity: str, now: int, at: str, measures: Callable[[], Values], out: Out) -> None:
+    """A snapshot where a machine moved, or what it shows changed and the last one is an hour old."""
+    moved = bool(out.transitions)
+    if not moved and now - state["said_at"] < HOUR:
+        return
+    shown = [measures(), state["carry"]]
+    if moved or shown != state["said"]:
+        state["said"], state["said_at"] = shown, now
+        out.snapshot = snapshot(state, kind, entity, at, shown[0])
+
+
 def snapshot(state: State, kind: str, entity: str, at: str, measures: Values) -> Event:
     """Where an entity stands."""
     return {
@@ -117,14 +140,6 @@ def snapshot(state: State, kind: str, entity: str, at: str, measures: Values) ->
         "measures": measures,
         "carry": state["carry"],
     }
-
-
-def count(counts: list[list[int]], day: int, window: int) -> list[list[int]]:
-    """One more on this day; days that left the window go."""
-    if counts and counts[-1][0] == day:
-        counts[-1][1] += 1
-        return counts
-    return [pair for pair in counts if pair[0] > day - window] + [[day, 1]]
 
 
 def counted(counts: list[list[int]], day: int, window: int) -> int:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from tests.bench.peer.levels import level_of
-from tests.bench.peer.records import DAY, Event, Out, Rule, State, Term, count, counted, ms_of, snapshot, transition
+from tests.bench.peer.records import (
+    DAY,
+    Event,
+    Out,
+    Rule,
+    State,
+    Term,
+    counted,
+    evidence,
+    leaving,
+    ms_of,
+    stand,
+    transition,
+)
+from tests.bench.small.journey import ACTIVE, CORE, SIGN_UPS, count
 
-HOUR = 3_600_000
-SIGN_UPS = frozenset(("Signed Up", "Invite Accepted"))
-CORE = frozenset(("Report Created", "Feature Used", "Data Exported"))
-TYPES = frozenset(("track", "page", "screen"))
 ELSEWHERE = frozenset(
     ("Deal Won", "Deal Lost", "Deal Opened", "Subscription Created", "Subscription Updated", "Subscription Renewed",
      "Subscription Ended", "Subscription Upgraded", "Subscription Reactivated", "Invoice Paid", "Invoice Overdue",
@@ -28,9 +38,7 @@ RULES = (
         lambda v: v["weeks"] >= 3 and v["features"] >= 3,
     ),
 )  # fmt: skip
-LEAVING = {
-    state: [rule for rule in RULES if state in rule.sources] for state in ("awareness", "activation", "engagement")
-}
+LEAVING = leaving(RULES)
 
 
 def fresh() -> State:
@@ -63,7 +71,7 @@ def advance(state: State, event: Event, user: str) -> Out:
         moved = True
     moved = run(state, user, at, day, number, out) or moved
     tell(state, user, at, account, day if active else None, number, moved, out)
-    stand(state, user, now, at, bool(out.transitions), out)
+    stand(state, "user", user, now, at, lambda: {"setup": len(state["setup"])}, out)
     return out
 
 
@@ -73,7 +81,7 @@ def measure(state: State, event: Event, at: str, day: int) -> bool:
     if kind == "track":
         ids, number = state["ids"], event["messageId"]
         if name in CORE:
-            state["core"] = count(state["core"], day, 7)
+            count(state["core"], day)
             ids["core_7"] = number
             feature = event["properties"].get("feature")
             if feature is not None:
@@ -86,7 +94,7 @@ def measure(state: State, event: Event, at: str, day: int) -> bool:
         elif name in SIGN_UPS and state["signed_up"] is None:
             state["signed_up"] = at
             ids["signed_up"] = number
-    if kind not in TYPES or name in ELSEWHERE:
+    if kind not in ACTIVE or name in ELSEWHERE:
         return False
     days = state["days"]
     if not days or days[-1] != day:
@@ -110,11 +118,19 @@ def run(state: State, user: str, at: str, day: int, number: str, out: Out) -> bo
         rule = next((rule for rule in rules if rule.holds(values)), None)
         if rule is None:
             return moved
-        ids = state["ids"]
-        evidence = list(dict.fromkeys([*(ids[t.measure] for t in rule.terms if t.measure in ids), number]))
         out.transitions.append(
             transition(
-                state, "user", user, "stage", rule.to, rule.name, at, values, rule.terms, evidence, {"event": number}
+                state,
+                "user",
+                user,
+                "stage",
+                rule.to,
+                rule.name,
+                at,
+                values,
+                rule.terms,
+                evidence(state, rule, number),
+                {"event": number},
             )
         )
         state["reached"], moved = [*state["reached"], rule.to], True
@@ -150,13 +166,3 @@ def tell(
             "event": number,
         }
     )  # fmt: skip
-
-
-def stand(state: State, user: str, now: int, at: str, moved: bool, out: Out) -> None:
-    """A snapshot where a machine moved, or what it shows changed and the last one is an hour old."""
-    if not moved and now - state["said_at"] < HOUR:
-        return
-    shown = [len(state["setup"]), state["carry"]]
-    if moved or shown != state["said"]:
-        state["said"], state["said_at"] = shown, now
-        out.snapshot = snapshot(state, "user", user, at, {"setup": shown[0]})

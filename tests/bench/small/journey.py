@@ -56,12 +56,12 @@ def measure(state: State, event: Event, day: int) -> None:
         state[4] = [d for d in days if d > day - 28] + [day]
 
 
-def count(counts: list[list[int]], day: int) -> None:
-    """One more on this day; days that left the week go."""
+def count(counts: list[list[int]], day: int, window: int = 7) -> None:
+    """One more on this day; days that left the window go."""
     if counts and counts[-1][0] == day:
         counts[-1][1] += 1
         return
-    counts[:] = [[d, n] for d, n in counts if d > day - 7] + [[day, 1]]
+    counts[:] = [[d, n] for d, n in counts if d > day - window] + [[day, 1]]
 
 
 def rule(state: State, day: int) -> int | None:

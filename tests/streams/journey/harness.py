@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ from streams.journey.changes import Fact
 from streams.journey.logic import Journeys
 from streams.journey.rollup import Member
 from streams.journey.users import UsersLogic
+from streams.replay.plant import Kept
 
 DAY = 86_400_000
 START = 19_700 * DAY
@@ -24,19 +24,6 @@ START = 19_700 * DAY
 def ms(day: float) -> int:
     """The instant that lies so many days after the start."""
     return START + round(day * DAY)
-
-
-class Kept:
-    """What stands beside an entity."""
-
-    def __init__(self) -> None:
-        self.records: dict[bytes, bytes] = {}
-
-    def get(self, name: bytes) -> bytes | None:
-        return self.records.get(name)
-
-    def all(self) -> Iterable[bytes]:
-        return self.records
 
 
 class Followed:

@@ -30,6 +30,7 @@ from streams.graph import Graph, Stage
 from streams.health import Standing
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
 from streams.memory import uncollected
+from streams.pace import Pace
 from streams.skew import Skew
 from streams.takeover import Key, Takeover, check_together
 
@@ -385,8 +386,10 @@ class Engine:
         return any(lane.behind for lane in self._lanes.values())
 
     async def _tick(self) -> None:
+        pace = Pace()
         while True:
             await asyncio.sleep(TICK_S)
+            self._app.batch_consumer.ask(pace.look())
             for lane in self._lanes.values():
                 lane.nudge()
 

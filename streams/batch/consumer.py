@@ -72,6 +72,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         with fetcher._subscriptions.fetch_context():
             return await wait_for_batches(fetcher, wanted, limit, lambda: consumer._coordinator.generation, timeout)
 
+    def ask(self, fetching: Fetching) -> None:
+        """From the next fetch on. Two numbers that the thread reads when it makes one, so any thread may set them."""
+        fetcher = self._ensure_consumer()._fetcher
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = fetching
+
     async def seek_all(self, offsets: Mapping[TP, int]) -> None:
         await self.call_thread(self._seek_all, offsets)
 
@@ -178,6 +183,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def progress(self, tp: TP) -> tuple[int, int]:
         return self._thread.progress(tp)
+
+    def ask(self, fetching: Fetching) -> None:
+        """What the broker is to wait for before it answers the next fetches."""
+        self._thread.ask(fetching)
 
     async def stop_fetching(self, partitions: Iterable[TP]) -> None:
         await self._thread.stop_fetching(partitions)

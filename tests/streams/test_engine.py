@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import time
+from types import SimpleNamespace
+from typing import Any, cast
 
+from streams.batch.consumer import AT_ONCE, Fetching
 from streams.delivery.contracts import NEVER
 from streams.delivery.record import encode_entity, entity_key
-from streams.engine import AHEAD, AHEAD_IN_ALL, FAR_AHEAD, is_enough
+from streams.engine import AHEAD, AHEAD_IN_ALL, FAR_AHEAD, Engine, is_enough
 from tests.simulation.oracle import Oracle
 from tests.simulation.toys import CountingUsers, FoldingAccounts
 from tests.streams.cluster import Cluster, Event, history, wait_for
+from tests.streams.toy_worker import graph
 
 
 def check(cluster: Cluster, events: list[Event], end: int) -> None:
@@ -148,3 +153,19 @@ def test_a_partition_has_enough_waiting_for_a_long_slice_or_for_the_next_one_whe
     assert is_enough(FAR_AHEAD, [FAR_AHEAD])
     assert is_enough(AHEAD, [AHEAD] * (AHEAD_IN_ALL // AHEAD))
     assert not is_enough(AHEAD - 1, [FAR_AHEAD] * AHEAD_IN_ALL), "each goes on, however many there are"
+
+
+def test_an_engine_that_computes_all_the_time_lets_the_broker_gather() -> None:
+    asked: list[Fetching] = []
+
+    async def computes() -> None:
+        engine = Engine(cast(Any, SimpleNamespace(batch_consumer=SimpleNamespace(ask=asked.append))), graph("busy."))
+        ticker = asyncio.create_task(engine._tick())
+        async with asyncio.timeout(30):
+            while not asked or asked[-1] == AT_ONCE:
+                sum(range(100_000))
+                await asyncio.sleep(0)
+        ticker.cancel()
+
+    asyncio.run(computes())
+    assert asked[0] == AT_ONCE

@@ -52,7 +52,7 @@ RELIED_ON: dict[type[Any], tuple[str, ...]] = {
     ),
     Recovery: ("_restart_recovery",),
     App: ("_stop_consumer", "_on_partitions_revoked", "_on_partitions_assigned"),
-    Fetcher: ("fetched_records", "_create_fetch_waiter", "_notify"),
+    Fetcher: ("fetched_records", "_create_fetch_waiter", "_notify", "_get_actions_per_node"),
     FetchResult: ("check_assignment", "getall", "has_more"),
     PartitionRecords: (
         "_unpack_records", "_consumer_record", "_consume_aborted_up_to", "_contains_abort_marker", "__next__",
@@ -102,6 +102,7 @@ SOURCES = {
     "FetchResult.getall": "3e717e30de50",
     "FetchResult.has_more": "a25ee8ab9340",
     "Fetcher._create_fetch_waiter": "61d840568746",
+    "Fetcher._get_actions_per_node": "1dab2cf937d1",
     "Fetcher._notify": "d3a30d94f34f",
     "Fetcher.fetched_records": "be4348896b9b",
     "MessageAccumulator._append_batch": "4762abfc42cb",

@@ -29,7 +29,7 @@ from streams.delivery.task import Fenced, InputTruncated, Task
 from streams.graph import Graph, Stage
 from streams.health import Standing
 from streams.lanes import NOT_FETCHED, Lane, Reading, Way
-from streams.memory import uncollected
+from streams.memory import look_at_new, uncollected
 from streams.pace import Pace
 from streams.skew import Skew
 from streams.takeover import Key, Takeover, check_together
@@ -390,6 +390,7 @@ class Engine:
         while True:
             await asyncio.sleep(TICK_S)
             self._app.batch_consumer.ask(pace.look())
+            look_at_new()
             for lane in self._lanes.values():
                 lane.nudge()
 

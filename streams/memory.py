@@ -15,7 +15,7 @@ from typing import Final
 from schemas import native
 
 GENERATION_0: Final = 200_000
-"""Objects allocated between two looks of the garbage collector in an engine, each some 20 ms. With its own 700 it takes a
+"""Objects, allocated less freed, after which the garbage collector of an engine looks by itself. With its own 700 it takes a
 fifth of all CPU, looking through a million entities that nothing of theirs ever made into a cycle."""
 
 OLDER: Final = 1_000_000
@@ -81,6 +81,18 @@ def uncollected() -> Iterator[None]:
         if not _within:
             gc.freeze()
             gc.enable()
+
+
+def look_at_new() -> None:
+    """Let the garbage collector look at what is newer than the last such look, and never again; not within `uncollected`.
+
+    Left to itself it looks when so many more objects were made than freed. Where entities that come to life replace others
+    that fall asleep, as many are freed as made, and what it has not looked at grows and grows: with a million users it then
+    looked for 4.7 s in one go (docs/performance.md). Twenty times a second it is a millisecond.
+    """
+    if not _within:
+        gc.collect(0)
+        gc.freeze()
 
 
 def keep_buffers() -> bool:

@@ -224,3 +224,38 @@ def test_a_sink_has_the_collector_look_seldom_but_look(collections: list[str], m
     assert collections
     assert watched() is None
     assert len(rows) == 80_000
+
+
+def test_a_look_at_what_is_new_frees_its_cycles_and_is_the_last_at_what_stays(collections: list[str]) -> None:
+    memory.look_at_new()
+    gone, kept = weakref.ref(Cycle()), [[n] for n in range(10_000)]
+    looked = gc.get_freeze_count()
+    memory.look_at_new()
+    assert gone() is None
+    assert gc.get_freeze_count() - looked >= len(kept)
+    assert gc.get_count()[0] < 100 and not any(gc.get_objects(1)) and not any(gc.get_objects(2))
+
+
+def test_however_much_is_freed_meanwhile_what_is_new_does_not_pile_up() -> None:
+    """Found at a million users: who wakes makes as much as is freed of who falls asleep, and the collector never looked."""
+    memory.look_at_new()
+    before, table = gc.get_threshold(), [[n] for n in range(50_000)]
+    gc.set_threshold(200_000, 10, 10)
+    try:
+        memory.look_at_new()
+        for turn in range(20):
+            for n in range(turn * 2_000, (turn + 1) * 2_000):
+                table[n] = [n]
+            piled = len(gc.get_objects(0))
+            memory.look_at_new()
+            assert piled < 10_000
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def test_a_look_waits_while_much_is_made(collections: list[str]) -> None:
+    with memory.uncollected():
+        collections.clear()
+        memory.look_at_new()
+        assert not collections

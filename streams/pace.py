@@ -13,7 +13,7 @@ from typing import Final
 from streams.batch.consumer import AT_ONCE, Fetching
 
 SPARE: Final = 0.35
-"""Share of a core up to which a worker is in nobody's way: 500 events/s take a fifth (docs/performance.md)."""
+"""Share of a core up to which a worker takes records one by one; own choice."""
 
 BUSY: Final = 0.5
 """... and from which on the broker gathers for as long as it may."""

@@ -35,7 +35,9 @@ class Pace:
     clock  seconds
     """
 
-    def __init__(self, spent: Callable[[], float] = time.thread_time, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, spent: Callable[[], float] = time.thread_time, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._spent, self._clock = spent, clock
         self._last = spent(), clock()
         self.share = 0.0

@@ -14,7 +14,6 @@ from tests.streams.cluster import Cluster
 MUCH = Fetching(min_bytes=1024 * 1024, max_wait_ms=400)
 
 
-
 async def waited(consumer: AIOKafkaConsumer) -> float:
     """Seconds until a record came."""
     began = time.monotonic()

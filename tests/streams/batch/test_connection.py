@@ -58,7 +58,10 @@ async def what_is_sent(kind: type[AIOKafkaConnection], requests: list[Any]) -> b
         await server.wait_closed()
 
 
-async def write_after_close(kind: type[AIOKafkaConnection]) -> None:
+RECORDS = ProduceRequest(None, -1, 40_000, [("out", [(0, b"records")])])
+
+
+async def write_after_close(kind: type[AIOKafkaConnection], request: Any = None) -> None:
     server = await asyncio.start_server(broker, "127.0.0.1", 0)
     connection = kind(*server.sockets[0].getsockname())
     try:
@@ -66,7 +69,7 @@ async def write_after_close(kind: type[AIOKafkaConnection]) -> None:
         assert connection.connected()
         connection._writer.transport.abort()
         await asyncio.sleep(0)  # closed, and the task that reads has not heard of it
-        await connection.send(MetadataRequest([]))
+        await connection.send(request or MetadataRequest([]))
     finally:
         connection.close()
         server.close()
@@ -86,9 +89,34 @@ def test_record_batches_go_out_in_the_clients_own_bytes() -> None:
     assert len(ours) > 790_000
 
 
-def test_a_write_to_a_closed_connection_is_an_error_of_kafka() -> None:
+@pytest.mark.parametrize("request_", [MetadataRequest([]), RECORDS], ids=["a question", "records"])
+def test_a_write_to_a_closed_connection_is_an_error_of_kafka(request_: Any) -> None:
     with pytest.raises(KafkaConnectionError):
-        uvloop.run(write_after_close(Connection))
+        uvloop.run(write_after_close(Connection, request_))
+
+
+def test_records_that_the_system_refuses_to_send_close_the_connection_and_wait_for_no_answer() -> None:
+    async def refused() -> None:
+        server = await asyncio.start_server(broker, "127.0.0.1", 0)
+        connection = Connection(*server.sockets[0].getsockname())
+        await connection.connect()
+
+        def reset(parts: list[bytes]) -> None:
+            raise ConnectionResetError("reset by peer")
+
+        writer = connection._writer
+        writer.writelines = reset
+        try:
+            with pytest.raises(KafkaConnectionError, match="broken: reset by peer"):
+                connection.send(RECORDS)
+            assert not connection.connected()
+            assert not connection._requests
+        finally:
+            writer.close()
+            server.close()
+            await server.wait_closed()
+
+    uvloop.run(refused())
 
 
 def test_aiokafka_alone_does_not_know_that_error_yet() -> None:

@@ -1,6 +1,6 @@
 """Pace: a busy worker asks the broker less often, so that more records share what a fetch and a slice cost.
 
-A worker with time to spare takes each record as it comes. At 2,000 events/s that makes 570 slices a second of five records
+A worker with time to spare takes each record as it comes. At 2,000 events/s that makes 570 slices a second of six records
 each, and two thirds of what they cost are the slices. The busier the worker, the longer the broker gathers records for it.
 """
 

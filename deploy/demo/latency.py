@@ -12,7 +12,7 @@ import orjson
 from clickhouse_connect.driver.client import Client
 
 from deploy.demo.engine import ONE
-from deploy.demo.feed import Feeder
+from deploy.demo.feed import Feeder, handfuls
 
 SECONDS = 20
 RATE = 500
@@ -40,16 +40,13 @@ async def steady(
     The clock starts when a record was due, not when it was sent: a feeder that stalls does not hide the wait.
     """
     began = time.time()
-    for n in range(SECONDS * RATE):
-        due = began + n / RATE
-        wait = due - time.time()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        event = f"{PREFIX}{n}"
-        latency.due[event] = int(due * 1000)
-        user = f"{PREFIX}user-{n}"
-        told = {"id": event, "event": "Signed Up", "user": user, "at": (at + n * 2 + 1) / 1000}
-        await feeder.send(ONE, user.encode(), orjson.dumps(told))
+    async for numbers in handfuls(SECONDS * RATE, RATE, began):
+        for n in numbers:
+            event = f"{PREFIX}{n}"
+            latency.due[event] = int((began + n / RATE) * 1000)
+            user = f"{PREFIX}user-{n}"
+            told = {"id": event, "event": "Signed Up", "user": user, "at": (at + n * 2 + 1) / 1000}
+            await feeder.send(ONE, user.encode(), orjson.dumps(told))
     await feeder.promise(at + SECONDS * 1000 + 1)
     await _until_stored(client, alive)
     rows = client.query(

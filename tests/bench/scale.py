@@ -31,6 +31,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.demo.engine import Plan, Process
+from deploy.demo.feed import handfuls
 from deploy.demo.generator import CALLS, START, segment_events
 from deploy.demo.play import SINK_TOPICS
 from deploy.demo.watch import Groups, partitions_of
@@ -51,8 +52,6 @@ DROP_OFF = int(timedelta(days=60).total_seconds()) * 1000
 MINUTE = 60_000
 RATE = 500
 """Events/s beside the timers."""
-FEED_S = 0.01
-"""So often the events that have become due are sent; what they waited for it counts as latency."""
 BEFORE_S, AFTER_S = 20, 20
 ENOUGH = 4 * PARTITIONS * FEWEST
 """Events after which every partition of users and accounts has changed enough to be copied."""
@@ -299,20 +298,17 @@ class Scale:
     async def _steady(self, who: str, seconds: int, rate: int, at: int, made: Made) -> dict[str, float]:
         """{event: when it was due, wall clock ms}. Event time goes as fast as the clock, from `at` on.
 
-        Everything is made before the clock starts, and goes out in handfuls: the feeder shares the cores with what it measures.
+        Everything is made before the clock starts: the feeder shares the cores with what it measures.
         """
         records = [made(who, n, at + n * 1000 // rate) for n in range(seconds * rate)]
-        sent, promised, began = 0, at, time.time() + 0.5
-        while sent < len(records):
-            await asyncio.sleep(max(FEED_S, began - time.time()))
-            now = time.time() - began
-            ready = min(int(now * rate) + 1, len(records))
-            for key, value in records[sent:ready]:
-                await self._send(key, value)
-            sent = ready
-            if now * 1000 >= promised - at + 1000:  # so that no partition waits for another's next event
-                promised = at + int(now * 1000)
-                await self._say_time(promised - 1, wait=False)
+        promised, began = 0, time.time() + 0.5
+        async for numbers in handfuls(len(records), rate, began):
+            for n in numbers:
+                await self._send(*records[n])
+            passed = numbers.stop * 1000 // rate
+            if passed - promised >= 1000:  # so that no partition waits for another's next event
+                promised = passed
+                await self._say_time(at + passed - 1, wait=False)
         return {f"{who}-{n}": (began + n / rate) * 1000 for n in range(len(records))}
 
     @asynccontextmanager

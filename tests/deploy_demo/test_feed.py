@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 
 import orjson
 
-from deploy.demo.feed import Due, Feeder
+from deploy.demo.feed import Due, Feeder, handfuls
 from tests.deploy.test_kafka import create
 from tests.integration.live import read_all
 
@@ -33,3 +34,16 @@ def test_every_partition_knows_the_time_before_a_record_is_read_and_at_the_end(k
     promised = [(orjson.loads(values[0])["at"], orjson.loads(values[-1])["at"]) for values in found.values()]
     assert promised == [(BEGIN / 1_000, END / 1_000)] * 6
     assert sorted(len(values) for values in found.values()) == [2] * 5 + [7]
+
+
+def test_handfuls_give_each_number_once_in_order_and_none_before_it_is_due() -> None:
+    began, rate = time.time() + 0.05, 1_000
+    taken: list[tuple[int, float]] = []
+
+    async def take() -> None:
+        async for numbers in handfuls(150, rate, began):
+            taken.extend((n, time.time()) for n in numbers)
+
+    asyncio.run(take())
+    assert [n for n, _ in taken] == list(range(150))
+    assert all(at >= began + n / rate for n, at in taken)
